@@ -1,0 +1,101 @@
+/** Starting and ending processes by pid, never mistaking a reused pid for one of ours. */
+import { execFileSync, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Whether some process has this pid. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Whether the process with this pid is the one we started: alive, and `marker` is in its command line. */
+export function isOurs(pid: number, marker: string): boolean {
+  return isAlive(pid) && commandLine(pid).includes(marker);
+}
+
+export interface BackgroundProcess {
+  readonly program: string;
+  readonly flags: readonly string[];
+  /** Where its output goes (appended). */
+  readonly logPath: string;
+  /** Where its pid is written. */
+  readonly pidPath: string;
+}
+
+/**
+ * Starts a program that outlives this process unless somebody ends it. It gets its own process group, so Ctrl-C in
+ * a terminal reaches only us and we end it in the right order.
+ */
+export function startInBackground(options: BackgroundProcess): number {
+  const log = openSync(options.logPath, 'a');
+  try {
+    const child = spawn(options.program, options.flags, { detached: true, stdio: ['ignore', log, log] });
+    child.on('error', () => {}); // A program that cannot be started has no pid, reported below.
+    child.unref();
+    if (child.pid === undefined) throw new Error(`cannot start ${options.program}`);
+    writeFileSync(options.pidPath, String(child.pid));
+    return child.pid;
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** Asks a process to end and kills it when it has not done so in time; resolves when it is gone. */
+export async function endProcess(pid: number, marker: string, graceSeconds = 10): Promise<void> {
+  if (!isOurs(pid, marker)) return;
+  signal(pid, 'SIGTERM');
+  signal(pid, 'SIGCONT'); // A stopped process would not see the SIGTERM.
+  if (await isGone(pid, marker, graceSeconds)) return;
+  signal(pid, 'SIGKILL');
+  await isGone(pid, marker, graceSeconds);
+}
+
+/** Waits for the end of a process; false when it still runs after `seconds`. */
+export async function isGone(pid: number, marker: string, seconds: number): Promise<boolean> {
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(50)) {
+    if (!isOurs(pid, marker)) return true;
+  }
+  return !isOurs(pid, marker);
+}
+
+/** The pid in a pid file, if there is one. */
+export function readPid(pidPath: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(pidPath, 'utf8'));
+    return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The last lines of a log, for an error message. */
+export function lastLines(logPath: string, count = 15): string {
+  try {
+    return readFileSync(logPath, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
+  } catch {
+    return '(no log)';
+  }
+}
+
+function commandLine(pid: number): string {
+  try {
+    // Empty for a process that has ended and was not waited for yet: that one counts as gone.
+    if (process.platform === 'linux') return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+    return execFileSync('ps', ['-ww', '-o', 'args=', '-p', String(pid)], { encoding: 'utf8' });
+  } catch {
+    return '';
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It ended in the meantime.
+  }
+}
