@@ -1,0 +1,20 @@
+/** Every file of the repository that is made from code. A new one is one more row here; tests and CI compare them all. */
+import { stringify } from 'yaml';
+import { customResourceDefinition } from '../../src/api/crd.ts';
+
+/** A generated file: where it belongs, from the root of the repository, and what it must hold. */
+export interface GeneratedFile {
+  readonly file: string;
+  render(): string;
+}
+
+/** The table that `npm run generate` writes and `npm run generate -- --check` compares. */
+export const generatedFiles: readonly GeneratedFile[] = [
+  { file: 'crds/zenagentevents.zen.kube-zen.io.yaml', render: () => yaml('src/api', customResourceDefinition()) },
+];
+
+function yaml(madeFrom: string, document: unknown): string {
+  const head = `# Generated from ${madeFrom} by \`npm run generate\`. Do not edit: change ${madeFrom} and generate again.\n`;
+  // Without anchors: Helm, kustomize and people copy parts of such files. Not folded: a CEL rule stays one line.
+  return head + stringify(document, { aliasDuplicateObjects: false, lineWidth: 0, singleQuote: true });
+}
