@@ -1,0 +1,58 @@
+/** From a raw document of a watched resource to the reconciler: the one place where a bad document is caught and counted. */
+import type { Clock } from '../lib/clock.ts';
+import type { Format, RawDocument, Reading, Rejection } from '../sources/source.ts';
+import { MalformedReport } from '../sources/source.ts';
+import type { Books } from './books.ts';
+import type { Reconciler } from './reconciler.ts';
+import type { ObjectKey } from './report-table.ts';
+
+export interface IntakeParts {
+  /** Name of the source, for the reconciler's bookkeeping. */
+  readonly source: string;
+  readonly format: Format;
+  readonly reconciler: Reconciler;
+  readonly books: Books;
+  readonly clock: Clock;
+  /** Told about everything that was refused: for the log and the metric. */
+  rejected(key: ObjectKey, rejection: Rejection): void;
+}
+
+export class Intake {
+  readonly #parts: IntakeParts;
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes in what an object says now. Never throws: a document that cannot be read is counted and told, and loses nothing else. */
+  read(key: ObjectKey, namespace: string, document: RawDocument): void {
+    const { source, reconciler, clock } = this.#parts;
+    const now = clock.now();
+    const readings = this.#readings(key, namespace, document, now);
+    if (readings === undefined) return;
+    for (const reading of readings) for (const rejection of reading.rejected) this.#parts.rejected(key, rejection);
+    reconciler.read(key, source, readings, { now, monotonicMs: clock.monotonicMs() });
+  }
+
+  gone(key: ObjectKey): void {
+    this.#parts.reconciler.gone(key);
+  }
+
+  #readings(key: ObjectKey, namespace: string, document: RawDocument, now: Date): readonly Reading[] | undefined {
+    const { format, books } = this.#parts;
+    try {
+      return format.read(document, { now });
+    } catch (error) {
+      const rejection = error instanceof MalformedReport ? error.rejection : unexpected(error);
+      books.reject(namespace, rejection.reason, 1);
+      this.#parts.rejected(key, rejection);
+      return undefined;
+    }
+  }
+}
+
+/** A mapping that throws anything else has a bug; the document that shows it must not stop the others. */
+function unexpected(error: unknown): Rejection {
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return { reason: 'malformed', place: '.', message: `could not be mapped (${message})` };
+}

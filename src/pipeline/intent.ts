@@ -1,0 +1,75 @@
+/** What is to become of one event. One intent per event key waits in the queue. */
+import type { Category, ResolveReason, Severity } from '../api/words.ts';
+
+interface IntentBase {
+  /** Name of the event: the key of the queue. */
+  readonly key: string;
+  readonly namespace: string;
+  /** spec.source: queues take turns between sources. */
+  readonly source: string;
+  /** Partition whose books carry the occurrences. */
+  readonly partition: string;
+  /** Finding occurrences that end when this intent ends; 0 for a resolve. */
+  readonly occurrences: number;
+  /** Monotonic milliseconds when the oldest of its findings was read: the latency metric counts from here. */
+  readonly readAtMs: number;
+  /** About how much memory it holds. */
+  readonly bytes: number;
+}
+
+/** What a log line and a metric say of an event. */
+export interface EventFacts {
+  readonly category: Category;
+  readonly severity: Severity;
+  readonly eventType: string;
+  readonly subject: string;
+  readonly resourceNamespace: string;
+  readonly title: string;
+}
+
+/** The event shall be on the server, Active, with this content. Replaces any earlier state intent of the key. */
+export interface PresentIntent extends IntentBase {
+  readonly kind: 'present';
+  readonly facts: EventFacts;
+  /** The event as JSON. */
+  readonly body: string;
+  readonly contentHash: number;
+}
+
+/** The event shall be Resolved. Replaces any earlier state intent of the key. */
+export interface ResolvedIntent extends IntentBase {
+  readonly kind: 'resolved';
+  readonly reason: ResolveReason;
+  readonly at: Date;
+}
+
+/** It happened again. Adds to an earlier signal intent of the key. */
+export interface SignalIntent extends IntentBase {
+  readonly kind: 'signal';
+  readonly facts: EventFacts;
+  readonly body: string;
+  readonly contentHash: number;
+  /** How often it happened since the last write. */
+  readonly count: number;
+  readonly lastSeen: Date;
+}
+
+export type Intent = PresentIntent | ResolvedIntent | SignalIntent;
+
+/** The intent that stands for both: signals add up, everything else is replaced by the newer. */
+export function mergeIntents(earlier: Intent, later: Intent): Intent {
+  const readAtMs = Math.min(earlier.readAtMs, later.readAtMs);
+  if (earlier.kind !== 'signal' || later.kind !== 'signal') return { ...later, readAtMs };
+  return {
+    ...later,
+    readAtMs,
+    occurrences: earlier.occurrences + later.occurrences,
+    count: earlier.count + later.count,
+    lastSeen: earlier.lastSeen > later.lastSeen ? earlier.lastSeen : later.lastSeen,
+  };
+}
+
+/** How many of the earlier intent's occurrences end as merged when the later one takes its place. */
+export function mergedOccurrences(earlier: Intent, later: Intent): number {
+  return earlier.kind === 'signal' && later.kind === 'signal' ? 0 : earlier.occurrences;
+}

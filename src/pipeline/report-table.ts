@@ -1,0 +1,127 @@
+/**
+ * Which reports there are and which findings (rows of the event index) each holds: keys and row numbers only, never a
+ * report's content. A report that vanished keeps what it held until a newer report of its key speaks: a deleted report is
+ * no proof that anything was fixed.
+ */
+import { hash52 } from '../lib/hash.ts';
+import type { Origin } from '../sources/source.ts';
+import type { Row } from './event-index.ts';
+
+/** Names one watched object: group, kind, namespace, name. No uid: tools delete and re-create their reports. */
+export type ObjectKey = string;
+
+/** One report key's share of one object. */
+export interface ReportRecord {
+  readonly object: ReportObject;
+  /** reportKeyHash of its reading. */
+  readonly reportKey: string;
+  readonly partition: string;
+  held: Uint32Array;
+  /** False once the object is gone, or speaks of this report key no more. */
+  isLive: boolean;
+  /** Whether its last reading was complete. */
+  isComplete: boolean;
+  /** Milliseconds since the epoch when the tool made the report. */
+  reportedAtMs: number;
+}
+
+export interface ReportObject {
+  readonly key: ObjectKey;
+  /** hash52(key): what the index knows as the describer. */
+  readonly hash: number;
+  readonly source: string;
+  readonly records: Map<string, ReportRecord>;
+  /** It named Pods that are not in the list, and has been given the time for them to appear. */
+  hasWaited: boolean;
+  unknownPods: readonly string[];
+}
+
+/** The key of a watched object. */
+export function objectKey(of: Origin): ObjectKey {
+  const slash = of.apiVersion.indexOf('/');
+  return `${slash === -1 ? '' : of.apiVersion.slice(0, slash)}|${of.kind}|${of.namespace ?? ''}|${of.name}`;
+}
+
+/** The parts of an object key. */
+export function parseObjectKey(key: ObjectKey) {
+  const [group = '', kind = '', namespace = '', name = ''] = key.split('|');
+  return { group, kind, namespace, name };
+}
+
+export class ReportTable {
+  readonly #objects = new Map<number, ReportObject>();
+  readonly #byReportKey = new Map<string, Set<ReportRecord>>();
+
+  get objects(): number {
+    return this.#objects.size;
+  }
+
+  find(hash: number): ReportObject | undefined {
+    return this.#objects.get(hash);
+  }
+
+  obtainObject(key: ObjectKey, source: string): ReportObject {
+    const hash = hash52(key);
+    let object = this.#objects.get(hash);
+    if (object === undefined) {
+      object = { key, hash, source, records: new Map(), hasWaited: false, unknownPods: [] };
+      this.#objects.set(hash, object);
+    }
+    return object;
+  }
+
+  obtainRecord(object: ReportObject, reportKey: string, partition: string): ReportRecord {
+    let record = object.records.get(reportKey);
+    if (record === undefined) {
+      record = {
+        object,
+        reportKey,
+        partition,
+        held: new Uint32Array(0),
+        isLive: false,
+        isComplete: false,
+        reportedAtMs: 0,
+      };
+      object.records.set(reportKey, record);
+      const records = this.#byReportKey.get(reportKey);
+      if (records === undefined) this.#byReportKey.set(reportKey, new Set([record]));
+      else records.add(record);
+    }
+    return record;
+  }
+
+  /** All reports of a key, live and vanished. */
+  recordsOf(reportKey: string): readonly ReportRecord[] {
+    return [...(this.#byReportKey.get(reportKey) ?? [])];
+  }
+
+  /** Forgets a record whose findings were handed back; the object goes with its last one. */
+  remove(record: ReportRecord): void {
+    record.object.records.delete(record.reportKey);
+    const records = this.#byReportKey.get(record.reportKey);
+    records?.delete(record);
+    if (records?.size === 0) this.#byReportKey.delete(record.reportKey);
+    if (record.object.records.size === 0) this.#objects.delete(record.object.hash);
+  }
+
+  /** Forgets an object that never had a finding or report key. */
+  removeObject(object: ReportObject): void {
+    if (object.records.size === 0) this.#objects.delete(object.hash);
+  }
+
+  /** A live report that holds the row, if there is one. */
+  holderOf(row: Row, reportKey: string): ReportRecord | undefined {
+    for (const record of this.#byReportKey.get(reportKey) ?? []) {
+      if (record.isLive && record.held.includes(row)) return record;
+    }
+    return undefined;
+  }
+
+  /** Whether the object is there and still holds the row. */
+  isDescribing(hash: number, row: Row): boolean {
+    const object = this.#objects.get(hash);
+    if (object === undefined) return false;
+    for (const record of object.records.values()) if (record.isLive && record.held.includes(row)) return true;
+    return false;
+  }
+}

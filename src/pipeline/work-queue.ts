@@ -1,0 +1,205 @@
+/**
+ * The deduplicating work queue between intake and writer: one intent per event key, never two workers on one key, turns
+ * between sources, FIFO within a source, per-key back-off, bounded in items and in bytes.
+ *
+ * A key whose intent is being carried out may be put again: the new intent waits until the first one is done.
+ */
+import type { Intent } from './intent.ts';
+import { mergedOccurrences, mergeIntents } from './intent.ts';
+
+export interface QueueLimits {
+  readonly items: number;
+  readonly bytes: number;
+}
+
+/** queued: waits. merged: took the place of, or added to, the waiting intent of its key. full: refused, nothing changed. */
+export type PutResult = { readonly kind: 'queued' | 'full' } | { readonly kind: 'merged'; readonly occurrences: number };
+
+interface Entry {
+  intent: Intent;
+  /** Monotonic milliseconds before which it must not be taken. */
+  notBefore: number;
+}
+
+export class WorkQueue {
+  readonly #limits: QueueLimits;
+  readonly #monotonicMs: () => number;
+  readonly #waiting = new Map<string, Entry>();
+  /** Keys in turn order, per source. A key stands in exactly one of ready, delayed or running. */
+  readonly #ready = new Map<string, Set<string>>();
+  readonly #delayed = new Set<string>();
+  readonly #running = new Map<string, Intent>();
+  readonly #listeners: (() => void)[] = [];
+  #roomWaiters: (() => void)[] = [];
+  #bytes = 0;
+  #runningBytes = 0;
+  /** No delayed intent becomes ready before this. */
+  #nextWakeMs = Number.POSITIVE_INFINITY;
+
+  constructor(limits: QueueLimits, monotonicMs: () => number) {
+    if (!(limits.items >= 1) || !(limits.bytes >= 1)) {
+      throw new RangeError(`queue limits must be positive, got items=${limits.items} bytes=${limits.bytes}`);
+    }
+    this.#limits = limits;
+    this.#monotonicMs = monotonicMs;
+  }
+
+  /** Waiting and running intents. */
+  get items(): number {
+    return this.#waiting.size + this.#running.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes + this.#runningBytes;
+  }
+
+  /** Intents that wait for their back-off. */
+  get delayed(): number {
+    return this.#delayed.size;
+  }
+
+  get isFull(): boolean {
+    return this.items >= this.#limits.items || this.bytes >= this.#limits.bytes;
+  }
+
+  /** What is to become of a key next: its waiting intent, else the one that is being carried out. */
+  coming(key: string): Intent | undefined {
+    return this.#waiting.get(key)?.intent ?? this.#running.get(key);
+  }
+
+  /** Calls back whenever there may be something to take. */
+  onReady(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  put(intent: Intent): PutResult {
+    const entry = this.#waiting.get(intent.key);
+    if (entry !== undefined) {
+      const occurrences = mergedOccurrences(entry.intent, intent);
+      const merged = mergeIntents(entry.intent, intent);
+      this.#bytes += merged.bytes - entry.intent.bytes;
+      entry.intent = merged;
+      return { kind: 'merged', occurrences };
+    }
+    if (this.isFull) return { kind: 'full' };
+    this.#waiting.set(intent.key, { intent, notBefore: 0 });
+    this.#bytes += intent.bytes;
+    if (!this.#running.has(intent.key)) {
+      this.#makeReady(intent.source, intent.key);
+      this.#tellReady();
+    }
+    return { kind: 'queued' };
+  }
+
+  /** Takes the next intent in turn; its key is running until done() or retry(). Undefined when there is none. */
+  take(): Intent | undefined {
+    this.#wakeDelayed();
+    for (const [source, keys] of this.#ready) {
+      const key = first(keys);
+      if (key === undefined) continue;
+      keys.delete(key);
+      // The source goes to the end of the round.
+      this.#ready.delete(source);
+      if (keys.size > 0) this.#ready.set(source, keys);
+      const entry = this.#waiting.get(key);
+      if (entry === undefined) continue;
+      this.#waiting.delete(key);
+      this.#bytes -= entry.intent.bytes;
+      this.#running.set(key, entry.intent);
+      this.#runningBytes += entry.intent.bytes;
+      return entry.intent;
+    }
+    return undefined;
+  }
+
+  /** The intent came to its end; a newer one of its key, if there is one, becomes ready. */
+  done(intent: Intent): void {
+    this.#stopRunning(intent.key);
+    const next = this.#waiting.get(intent.key);
+    if (next !== undefined) {
+      this.#makeReady(next.intent.source, intent.key);
+      this.#tellReady();
+    }
+    this.#tellRoom();
+  }
+
+  /**
+   * The intent is to be tried again after a while; a newer one of its key takes its place or adds to it, and waits as
+   * long. Returns how many occurrences were merged by that.
+   */
+  retry(intent: Intent, afterMs: number): number {
+    this.#stopRunning(intent.key);
+    const notBefore = this.#monotonicMs() + afterMs;
+    this.#nextWakeMs = Math.min(this.#nextWakeMs, notBefore);
+    this.#delayed.add(intent.key);
+    const newer = this.#waiting.get(intent.key);
+    if (newer !== undefined) {
+      const occurrences = mergedOccurrences(intent, newer.intent);
+      const merged = mergeIntents(intent, newer.intent);
+      this.#bytes += merged.bytes - newer.intent.bytes;
+      newer.intent = merged;
+      newer.notBefore = notBefore;
+      return occurrences;
+    }
+    this.#waiting.set(intent.key, { intent, notBefore });
+    this.#bytes += intent.bytes;
+    return 0;
+  }
+
+  /** Milliseconds until the next delayed intent becomes ready; undefined when none is delayed. */
+  nextDelayMs(): number | undefined {
+    return this.#delayed.size === 0 ? undefined : Math.max(0, this.#nextWakeMs - this.#monotonicMs());
+  }
+
+  /** Resolves when there is room again: at once, or when the queue has fallen to half of its limits. */
+  room(): Promise<void> {
+    if (!this.isFull) return Promise.resolve();
+    return new Promise((resolve) => this.#roomWaiters.push(resolve));
+  }
+
+  #makeReady(source: string, key: string): void {
+    let keys = this.#ready.get(source);
+    if (keys === undefined) {
+      keys = new Set();
+      this.#ready.set(source, keys);
+    }
+    keys.add(key);
+  }
+
+  #tellReady(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #stopRunning(key: string): void {
+    this.#runningBytes -= this.#running.get(key)?.bytes ?? 0;
+    this.#running.delete(key);
+  }
+
+  #wakeDelayed(): void {
+    const now = this.#monotonicMs();
+    if (now < this.#nextWakeMs) return;
+    this.#nextWakeMs = Number.POSITIVE_INFINITY;
+    for (const key of this.#delayed) {
+      const entry = this.#waiting.get(key);
+      if (entry !== undefined && entry.notBefore > now) {
+        this.#nextWakeMs = Math.min(this.#nextWakeMs, entry.notBefore);
+        continue;
+      }
+      this.#delayed.delete(key);
+      if (entry !== undefined) this.#makeReady(entry.intent.source, key);
+    }
+  }
+
+  #tellRoom(): void {
+    if (this.#roomWaiters.length === 0) return;
+    if (this.items > this.#limits.items / 2 || this.bytes > this.#limits.bytes / 2) return;
+    const waiters = this.#roomWaiters;
+    this.#roomWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+}
+
+function first(keys: Set<string>): string | undefined {
+  for (const key of keys) return key;
+  return undefined;
+}

@@ -1,0 +1,192 @@
+/**
+ * The contract between a security tool's data and the core. A source is data plus pure functions: it says where its raw
+ * input comes from and turns one raw input into readings. It knows no Kubernetes client, no clock and no filter.
+ *
+ * Flow: raw document -> Format.read -> Reading{findings} -> the pipeline (filter, identity, index, queue, event store).
+ */
+import type { Category, EventType, Severity } from '../api/words.ts';
+
+/** A parsed JSON or YAML document of unknown shape: every field of it is hostile until checked. */
+export type RawDocument = Readonly<Record<string, unknown>>;
+
+/**
+ * A reference to the object that a finding is about, exactly as the tool wrote it. The core collapses it to its owner
+ * (Pod -> ReplicaSet -> Deployment, Job -> CronJob) where the reference itself proves it or the Pod list says so.
+ */
+export interface ResourceReference {
+  readonly apiVersion?: string;
+  readonly kind: string;
+  readonly name: string;
+  /** Absent for cluster-scoped objects. */
+  readonly namespace?: string;
+  /** The pod-template-hash label, where the report carries it: proof that `<deployment>-<hash>` is the Deployment's. */
+  readonly podTemplateHash?: string;
+}
+
+/** One part of an identity: a plain word, or "the owner of this object", which only the core can resolve. */
+export type IdentityPart = string | { readonly ownerOf: ResourceReference };
+
+/** What only an accepted finding needs. Built on demand: most findings of a report are filtered before. */
+export interface Description {
+  /** One sentence for people; the event's title. */
+  readonly title: string;
+  /** The same in at most 48 characters, most telling words first; longer ones are cut. */
+  readonly summary: string;
+  readonly score?: number | undefined;
+  readonly remediation?: string | undefined;
+  readonly references?: readonly string[] | undefined;
+  /**
+   * Chosen fields that are part of the finding: when one of them changes, the event is rewritten. Undefined, null and
+   * empty values are dropped. Never request bodies, environment variables or Secret data.
+   */
+  readonly details: Readonly<Record<string, unknown>>;
+  /**
+   * What may change without the finding changing (the ReplicaSet's or Pod's name, an image tag or digest, a time, free
+   * text with counters in it). It is stored under details.observedOn and never causes a write of its own.
+   */
+  readonly observedOn?: Readonly<Record<string, unknown>>;
+}
+
+/** A state finding lives as long as reports hold it; a signal happened and is counted. */
+export type Nature =
+  | { readonly kind: 'state' }
+  | {
+      readonly kind: 'signal';
+      /** How often it happened in this input. */
+      readonly occurrences: number;
+      /** Ids of the occurrences where the tool gives them (audit ids): a replayed one is not counted again. */
+      readonly occurrenceIds?: readonly string[];
+      /** When it happened, by the tool's clock, already checked to be plausible. */
+      readonly at: Date;
+    };
+
+/** One finding of one report. Cheap to make: identity and description are functions, called for accepted findings only. */
+export interface Finding {
+  /** The word for spec.source, one of Source.emits. */
+  readonly source: string;
+  readonly eventType: EventType;
+  readonly category: Category;
+  readonly severity: Severity;
+  /** The tool's own word, untouched. */
+  readonly sourceSeverity?: string | undefined;
+  /** What people filter and mute by: a CVE, policy/rule, a check id. */
+  readonly rule: string;
+  readonly resource: ResourceReference;
+  readonly nature: Nature;
+  /** What makes two findings the same one, without source and version (the core prepends them). No times, counts, uids, tags. */
+  identity(): readonly IdentityPart[];
+  describe(): Description;
+}
+
+/** An entry, or a whole document, that could not be understood. */
+export interface Rejection {
+  /** Closed set: it is a metric label. */
+  readonly reason: RejectionReason;
+  /** Where in the document, as a JSON path: `.report.vulnerabilities[3].vulnerabilityID`. */
+  readonly place: string;
+  /** What was expected and what was there, in words, without the value when it may be secret. */
+  readonly message: string;
+}
+
+export const rejectionReasons = [
+  'malformed',
+  'missing-field',
+  'cross-namespace',
+  'too-large',
+  'refused-by-server',
+  'namespace-terminating',
+] as const;
+export type RejectionReason = (typeof rejectionReasons)[number];
+
+/** The report an event came from. No uid: tools delete and re-create their reports. */
+export interface Origin {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace?: string;
+}
+
+/** What one raw input says at one moment. */
+export interface Reading {
+  /**
+   * Names the thing that is reported on, so that a newer report of the same key supersedes an older one: the format's
+   * word, then a stable subject (the workload and container, the scope, the ConfigMap key). Never a uid or report name
+   * that the tool changes.
+   */
+  readonly reportKey: readonly IdentityPart[];
+  /** The report's own namespace, '' for cluster-scoped reports. */
+  readonly partition: string;
+  /**
+   * complete: what is not in it is not there any more. partial: says nothing about what it leaves out (a capped list, an
+   * entry that could not be read). not-yet: the tool has not looked yet; nothing follows from it.
+   */
+  readonly completeness: 'complete' | 'partial' | 'not-yet';
+  readonly findings: readonly Finding[];
+  readonly rejected: readonly Rejection[];
+  readonly origin: Origin;
+  /** When the tool made the report, where it says so plausibly. */
+  readonly reportedAt?: Date | undefined;
+  /** When to look again although nothing changed (a certificate that will expire). */
+  readonly lookAgainAt?: Date | undefined;
+}
+
+export interface ReadContext {
+  readonly now: Date;
+}
+
+/**
+ * One data format. The same for a watched resource, a ConfigMap key, a webhook body and a file.
+ * `read` throws MalformedReport when nothing of the document can be used; a bad entry is a Rejection in its Reading.
+ */
+export interface Format {
+  /** Stable name; the head of report keys. */
+  readonly name: string;
+  /** True when the document is of this format, judged by its content alone. Must not throw. */
+  recognise(document: RawDocument): boolean;
+  read(document: RawDocument, context: ReadContext): readonly Reading[];
+}
+
+/** Thrown by Format.read for a document of which nothing can be used. */
+export class MalformedReport extends Error {
+  readonly code = 'MALFORMED_REPORT';
+  readonly rejection: Rejection;
+  constructor(rejection: Rejection, options?: ErrorOptions) {
+    super(`${rejection.place}: ${rejection.message}`, options);
+    this.name = 'MalformedReport';
+    this.rejection = rejection;
+  }
+}
+
+/** A Kubernetes resource that the daemon watches. RBAC rules, informers and docs are computed from this. */
+export interface ResourceIntake {
+  readonly via: 'resource';
+  readonly group: string;
+  /** Served versions we can read, the preferred one first. */
+  readonly versions: readonly string[];
+  /** Plural name in the API. */
+  readonly resource: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  readonly format: Format;
+}
+
+export type Intake = ResourceIntake;
+
+/** One tool, or one family of tools that share a report format. */
+export interface Source {
+  /** Word for configuration, flags and the metric label `tool`. */
+  readonly name: string;
+  readonly title: string;
+  readonly homepage: string;
+  /** Every word that its findings put into spec.source: the name itself, and producers that have a word of their own. */
+  readonly emits: readonly string[];
+  /** Every event type it makes, with its category. */
+  readonly eventTypes: readonly { readonly eventType: EventType; readonly category: Category }[];
+  /** The tool's severity words, lower case, and ours. Documented and shown by `sources`. */
+  readonly severityWords: Readonly<Record<string, Severity>>;
+  /** Owner look-ups of bare Pods need the Pod list. */
+  readonly needsPods: boolean;
+  readonly intakes: readonly Intake[];
+  /** How long a vanished report may stay away before its findings count as unverified; above the tool's own delete-and-recreate habit. */
+  readonly graceSeconds: number;
+}
