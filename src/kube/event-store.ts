@@ -1,0 +1,111 @@
+/** ZenAgentEvents on the server: over HTTP (the pipeline's EventStore port), each answer turned into what it means. */
+import type { ZenAgentEvent } from '../api/event.ts';
+import { apiVersion, fieldManager, group, kind, plural, version } from '../api/event.ts';
+import { parseRecord } from '../lib/json.ts';
+import type { Answer, StatusPatch, StoredEvent } from '../api/stored-event.ts';
+import type { KubeClient, KubeRequest } from './client.ts';
+import { KubeError } from './kube-error.ts';
+import type { Collection } from './paths.ts';
+import { pathOf } from './paths.ts';
+
+export class KubeEventStore {
+  readonly #client: KubeClient;
+
+  constructor(client: KubeClient) {
+    this.#client = client;
+  }
+
+  async read(namespace: string, name: string): Promise<StoredEvent | undefined> {
+    try {
+      const path = pathOf(collectionIn(namespace), { name });
+      const { body } = await this.#client.request({ method: 'GET', path, verb: 'get', resource: plural });
+      return asStored(body);
+    } catch (error) {
+      if (error instanceof KubeError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  async create(namespace: string, body: string): Promise<Answer> {
+    const path = pathOf(collectionIn(namespace), { query: { fieldManager } });
+    return this.#send({ method: 'POST', path, verb: 'create', resource: plural, body }, 'created');
+  }
+
+  async replace(current: StoredEvent, event: ZenAgentEvent): Promise<Answer> {
+    const { namespace, name, uid, resourceVersion } = current.metadata;
+    const path = pathOf(collectionIn(namespace), { name, query: { fieldManager } });
+    const body = JSON.stringify({ ...event, metadata: { ...event.metadata, uid, resourceVersion } });
+    return this.#send({ method: 'PUT', path, verb: 'update', resource: plural, body }, 'changed');
+  }
+
+  async patchStatus(namespace: string, name: string, resourceVersion: string, status: StatusPatch): Promise<Answer> {
+    const path = pathOf(collectionIn(namespace), { name, subresource: 'status', query: { fieldManager } });
+    const body = JSON.stringify({ apiVersion, kind, metadata: { resourceVersion }, status });
+    const contentType = 'application/merge-patch+json';
+    return this.#send({ method: 'PATCH', path, verb: 'patch', resource: `${plural}/status`, body, contentType }, 'changed');
+  }
+
+  async remove(current: StoredEvent): Promise<Answer> {
+    const { namespace, name, uid, resourceVersion } = current.metadata;
+    const path = pathOf(collectionIn(namespace), { name });
+    const body = JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion } });
+    try {
+      await this.#client.request({ method: 'DELETE', path, verb: 'delete', resource: plural, body });
+      return { kind: 'changed', event: current };
+    } catch (error) {
+      return answerTo(error);
+    }
+  }
+
+  async #send(request: KubeRequest, success: 'created' | 'changed'): Promise<Answer> {
+    try {
+      const { body } = await this.#client.request(request);
+      return { kind: success, event: asStored(body) };
+    } catch (error) {
+      return answerTo(error);
+    }
+  }
+}
+
+function collectionIn(namespace: string): Collection {
+  return { group, version, resource: plural, namespace };
+}
+
+function asStored(body: Buffer): StoredEvent {
+  const event = parseRecord(body);
+  if (event === undefined) {
+    throw new KubeError({ status: 0, reason: 'Malformed', message: 'the answer is no Kubernetes object' });
+  }
+  return event as unknown as StoredEvent;
+}
+
+/**
+ * What a failed write means. 403 has three meanings: the namespace is being deleted (details.causes says so), a
+ * ResourceQuota is used up, or RBAC does not allow it.
+ */
+function answerTo(error: unknown): Answer {
+  if (!(error instanceof KubeError)) throw error;
+  const { status, message, retryAfterMs: afterMs } = error;
+  switch (status) {
+    case 409:
+      return { kind: 'conflict' };
+    case 403:
+      if (error.causes.includes('NamespaceTerminating')) return { kind: 'nowhere', message };
+      return { kind: 'retry', cause: message.includes('exceeded quota') ? 'quota' : 'forbidden', message, afterMs };
+    case 404:
+      // The event itself is missing for a change; for a create its namespace or the CRD is.
+      return isMissingEvent(error) ? { kind: 'gone' } : { kind: 'retry', cause: 'namespace-missing', message, afterMs };
+    case 429:
+      return { kind: 'retry', cause: 'throttled', message, afterMs };
+    case 400:
+    case 413:
+    case 422:
+      return { kind: 'rejected', message };
+    default:
+      return { kind: 'retry', cause: 'unavailable', message, afterMs };
+  }
+}
+
+function isMissingEvent(error: KubeError): boolean {
+  return error.message.includes(`${plural}.${group} "`);
+}

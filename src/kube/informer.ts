@@ -1,0 +1,148 @@
+/**
+ * An informer: a reflector that lives while the server serves its collection. A tool's CRD may appear or vanish, or
+ * change its versions, at any time.
+ */
+import type { Clock } from '../lib/clock.ts';
+import { parseRecord } from '../lib/json.ts';
+import type { KubeClient } from './client.ts';
+import type { ServedResources } from './discovery.ts';
+import { KubeError } from './kube-error.ts';
+import { pathOf } from './paths.ts';
+import type { KubeObject, ReflectorHandler, ReflectorState, ReflectorTiming } from './reflector.ts';
+import { Reflector } from './reflector.ts';
+
+export interface InformerOptions {
+  readonly client: KubeClient;
+  readonly group: string;
+  readonly resource: string;
+  /** Versions that we can read, the preferred one first. */
+  readonly versions: readonly string[];
+  readonly namespaced: boolean;
+  readonly namespace?: string | undefined;
+  readonly shape: 'full' | 'metadata';
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly timing?: Partial<ReflectorTiming> | undefined;
+}
+
+/** starting: nothing is known yet. The rest are the reflector's. */
+export type InformerState = { readonly kind: 'starting' } | ReflectorState;
+
+export class Informer {
+  readonly #options: InformerOptions;
+  readonly #handler: ReflectorHandler;
+  /** Outlives its reflectors: what was deleted while the collection was not served is told once it is again. */
+  readonly #known = new Map<string, string>();
+  #version: string | undefined;
+  #reflector: Reflector | undefined;
+  #state: InformerState = { kind: 'starting' };
+  #isSynced = false;
+  readonly #synced = Promise.withResolvers<void>();
+  readonly #settled = Promise.withResolvers<void>();
+
+  constructor(options: InformerOptions, handler: ReflectorHandler) {
+    this.#options = options;
+    this.#handler = handler;
+  }
+
+  get state(): InformerState {
+    return this.#state;
+  }
+
+  /** True once a whole listing was told, until the collection vanishes. */
+  get isSynced(): boolean {
+    return this.#isSynced;
+  }
+
+  /** How many objects are known. */
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /** Resolves at the first complete listing. */
+  synced(): Promise<void> {
+    return this.#synced.promise;
+  }
+
+  /** Resolves at the first complete listing, or when it is known that there can be none now (absent, forbidden). */
+  settled(): Promise<void> {
+    return this.#settled.promise;
+  }
+
+  /** Starts, stops or restarts by what the server serves. `undefined` starts it whatever is served (core resources). */
+  async follow(served: ServedResources | undefined): Promise<void> {
+    const { group, resource, versions } = this.#options;
+    const offered = served === undefined ? versions : served.get(`${group}/${resource}`);
+    const version = versions.find((candidate) => offered?.includes(candidate));
+    if (version === this.#version && version !== undefined) return;
+    const retired = this.#reflector;
+    this.#reflector = undefined;
+    this.#version = version;
+    await retired?.stop();
+    if (version === undefined) {
+      this.#isSynced = false;
+      this.#change({ kind: 'absent', message: `${resource}.${group} is not served` });
+      return;
+    }
+    const { client, namespace, shape, clock, random, timing } = this.#options;
+    this.#reflector = new Reflector(
+      {
+        client,
+        collection: { group, version, resource, namespace },
+        shape,
+        clock,
+        random,
+        known: this.#known,
+        ...(timing === undefined ? {} : { timing }),
+      },
+      this.#watched(),
+    );
+    this.#reflector.start();
+  }
+
+  /** Reads one object anew; undefined when it, or its whole collection, is gone. Throws KubeError. */
+  async get(namespace: string, name: string): Promise<KubeObject | undefined> {
+    const { client, group, resource, namespaced } = this.#options;
+    if (this.#version === undefined) return undefined;
+    const collection = { group, version: this.#version, resource, ...(namespaced ? { namespace } : {}) };
+    try {
+      const answer = await client.request({ method: 'GET', path: pathOf(collection, { name }), verb: 'get', resource });
+      return parseRecord(answer.body) as KubeObject | undefined;
+    } catch (error) {
+      if (error instanceof KubeError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    const reflector = this.#reflector;
+    this.#reflector = undefined;
+    this.#version = undefined;
+    await reflector?.stop();
+  }
+
+  #change(state: InformerState): void {
+    if (this.#state.kind === state.kind) return;
+    this.#state = state;
+    if (state.kind === 'starting') return;
+    this.#handler.stateChanged(state);
+    if (state.kind !== 'stale') this.#settled.resolve();
+  }
+
+  #watched(): ReflectorHandler {
+    const handler = this.#handler;
+    return {
+      listingBegan: () => handler.listingBegan(),
+      object: (object) => handler.object(object),
+      gone: (namespace, name) => handler.gone(namespace, name),
+      malformed: (message) => handler.malformed(message),
+      room: () => handler.room(),
+      listingComplete: () => {
+        this.#isSynced = true;
+        this.#synced.resolve();
+        handler.listingComplete();
+      },
+      stateChanged: (state) => this.#change(state),
+    };
+  }
+}
