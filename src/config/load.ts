@@ -1,0 +1,96 @@
+/** Reads the configuration: file, then environment, then flags, each over the one before. The only reader of the environment. */
+import { readFileSync } from 'node:fs';
+import { parseDocument } from 'yaml';
+import type { Config } from './schema.ts';
+import { configSchema } from './schema.ts';
+
+/** What flags can set; undefined is not set. */
+export interface Flags {
+  readonly config?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly cluster?: string | undefined;
+  readonly logLevel?: string | undefined;
+  readonly metricsPort?: number | undefined;
+  readonly host?: string | undefined;
+  readonly writesPerSecond?: number | undefined;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Everything that is wrong with a configuration, at once. */
+export class ConfigError extends Error {
+  readonly code = 'CONFIG_ERROR';
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(`the configuration has ${problems.length} problem(s):\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/** Loads and checks the configuration. `sourceNames` are the sources that can be switched. Throws ConfigError. */
+export function loadConfig(flags: Flags, environment: Environment, sourceNames: readonly string[]): Config {
+  const tree = flags.config === undefined ? {} : readFile(flags.config);
+  for (const [path, value] of [...fromEnvironment(environment), ...fromFlags(flags)]) set(tree, path, value);
+  const result = configSchema.safeParse(tree);
+  const problems: string[] = [];
+  if (!result.success) {
+    for (const { path, message } of result.error.issues) problems.push(`${path.map(String).join('.') || '(top)'}: ${message}`);
+  }
+  const named = tree['sources'];
+  for (const name of typeof named === 'object' && named !== null ? Object.keys(named) : []) {
+    if (!sourceNames.includes(name)) problems.push(`sources.${name}: there is no such source; there are ${sourceNames.join(', ')}`);
+  }
+  if (!result.success || problems.length > 0) throw new ConfigError(problems);
+  return result.data;
+}
+
+type Tree = Record<string, unknown>;
+
+function readFile(path: string): Tree {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError([`${path}: cannot be read: ${error instanceof Error ? error.message : String(error)}`]);
+  }
+  const document = parseDocument(text, { prettyErrors: true });
+  if (document.errors.length > 0) throw new ConfigError(document.errors.map((error) => `${path}: ${error.message}`));
+  const value: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ConfigError([`${path}: must be a mapping`]);
+  return value as Tree;
+}
+
+/** The names of older versions are kept: people have them in their manifests. */
+function fromEnvironment(environment: Environment): [string, unknown][] {
+  const entries: [string, string, (text: string) => unknown][] = [
+    ['WATCH_NAMESPACE', 'events.namespace', String],
+    ['CLUSTER_ID', 'events.cluster', String],
+    ['LOG_LEVEL', 'log.level', (text) => text.toLowerCase()],
+    ['METRICS_PORT', 'server.metricsPort', Number],
+  ];
+  return entries.flatMap(([name, path, convert]): [string, unknown][] => {
+    const text = environment[name];
+    return text === undefined || text === '' ? [] : [[path, convert(text)]];
+  });
+}
+
+function fromFlags(flags: Flags): [string, unknown][] {
+  const entries: [string, unknown][] = [
+    ['events.namespace', flags.namespace],
+    ['events.cluster', flags.cluster],
+    ['log.level', flags.logLevel],
+    ['server.metricsPort', flags.metricsPort],
+    ['server.host', flags.host],
+    ['writes.perSecond', flags.writesPerSecond],
+  ];
+  return entries.filter(([, value]) => value !== undefined);
+}
+
+/** Sets `a.b` in the tree; what is in the way and is no mapping is left for the schema to complain about. */
+function set(tree: Tree, path: string, value: unknown): void {
+  const [section = '', key = ''] = path.split('.');
+  const existing = tree[section];
+  if (existing === undefined || existing === null) tree[section] = { [key]: value };
+  else if (typeof existing === 'object') (existing as Tree)[key] = value;
+}

@@ -1,0 +1,59 @@
+/** The configuration: one schema, from which the type and the defaults follow. What users write, not what code passes on. */
+import * as z from 'zod/mini';
+import { eventTypes, severities } from '../api/words.ts';
+import { defaultThresholds } from '../pipeline/filter.ts';
+import { logLevels } from '../telemetry/logger.ts';
+
+const namespaceName = z.string().check(z.regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'a namespace name: lower case, digits and -, at most 63'));
+const port = z.int().check(z.gte(0), z.lte(65535));
+const severity = z.enum(severities);
+
+const eventsSchema = z.strictObject({
+  /** Namespace that events are written to. */
+  namespace: z._default(namespaceName, 'zen-system'),
+  /** Name of the cluster for spec.cluster; '' leaves it out. */
+  cluster: z._default(z.string().check(z.maxLength(128)), ''),
+});
+
+const sourceSchema = z.strictObject({ enabled: z._default(z.boolean(), true) });
+
+const writesSchema = z.strictObject({
+  /** Writes a second in the long run; 0 is no limit. */
+  perSecond: z._default(z.number().check(z.gte(0)), 50),
+  burst: z._default(z.int().check(z.gte(1)), 200),
+  inFlight: z._default(z.int().check(z.gte(1), z.lte(64)), 8),
+});
+
+const queueSchema = z.strictObject({
+  items: z._default(z.int().check(z.gte(1)), 10_000),
+  bytes: z._default(z.int().check(z.gte(1024 * 1024)), 32 * 1024 * 1024),
+});
+
+const serverSchema = z.strictObject({
+  host: z._default(z.string(), '0.0.0.0'),
+  /** /metrics and the probes; 0 takes a free port. */
+  metricsPort: z._default(port, 8080),
+});
+
+const logSchema = z.strictObject({ level: z._default(z.enum(logLevels), 'info') });
+const shutdownSchema = z.strictObject({ drainSeconds: z._default(z.number().check(z.gte(0), z.lte(300)), 10) });
+
+export const configSchema = z.strictObject({
+  events: z.prefault(eventsSchema, {}),
+  /** By name of the source; all are on when nothing is said. */
+  sources: z._default(z.record(z.string(), sourceSchema), {}),
+  /** The least severity by event type; `default` for the rest. `unknown` passes every threshold. */
+  thresholds: z._default(z.partialRecord(z.enum(['default', ...eventTypes]), severity), {}),
+  writes: z.prefault(writesSchema, {}),
+  queue: z.prefault(queueSchema, {}),
+  server: z.prefault(serverSchema, {}),
+  log: z.prefault(logSchema, {}),
+  shutdown: z.prefault(shutdownSchema, {}),
+});
+
+export type Config = z.infer<typeof configSchema>;
+
+/** The configured thresholds over the defaults. */
+export function thresholdsOf(config: Config) {
+  return { ...defaultThresholds, ...config.thresholds };
+}

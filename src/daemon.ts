@@ -1,0 +1,280 @@
+/**
+ * The whole flow on one page:
+ *
+ *   discovery -> informers -> intake -> reconciler -> work queue -> writer -> event store
+ *                                        |     ^                      |          |
+ *                              report table   index <- own events <---+----------+
+ *
+ * Built here from parts that know nothing of each other, started in this order and stopped in reverse.
+ */
+import type { KubeConfig } from '@kubernetes/client-node';
+import { group as eventGroup, plural as eventPlural, version as eventVersion } from './api/event.ts';
+import type { StoredEvent } from './api/stored-event.ts';
+import type { Config } from './config/schema.ts';
+import { thresholdsOf } from './config/schema.ts';
+import { startProbeServer } from './http/server.ts';
+import { KubeClient } from './kube/client.ts';
+import type { ServedResources } from './kube/discovery.ts';
+import { Discovery } from './kube/discovery.ts';
+import { KubeEventStore } from './kube/event-store.ts';
+import { Informer } from './kube/informer.ts';
+import { PodOwners } from './kube/pods.ts';
+import type { ReflectorTiming } from './kube/reflector.ts';
+import type { Clock } from './lib/clock.ts';
+import { Books } from './pipeline/books.ts';
+import { Breaker } from './pipeline/breaker.ts';
+import { DirtyReports } from './pipeline/dirty-reports.ts';
+import { EventIndex } from './pipeline/event-index.ts';
+import { thresholdFilter } from './pipeline/filter.ts';
+import { OwnEvents } from './pipeline/own-events.ts';
+import { Reconciler } from './pipeline/reconciler.ts';
+import { ReportTable } from './pipeline/report-table.ts';
+import { WorkQueue } from './pipeline/work-queue.ts';
+import { WriteBudget } from './pipeline/write-budget.ts';
+import { Writer } from './pipeline/writer.ts';
+import { ReportInformers } from './report-informers.ts';
+import type { Source } from './sources/source.ts';
+import type { ClosableLogger } from './telemetry/logger.ts';
+import { createMetrics } from './telemetry/metrics.ts';
+import { Reporter } from './telemetry/reporter.ts';
+
+export interface DaemonParts {
+  readonly config: Config;
+  readonly kubeConfig: KubeConfig;
+  /** The registry: sources switched off in the configuration are left out here. */
+  readonly sources: readonly Source[];
+  readonly logger: ClosableLogger;
+  readonly clock: Clock;
+  /** [0, 1), for jitter. */
+  readonly random: () => number;
+  readonly version: string;
+  /** Shorter waits, for tests of failures. */
+  readonly timing?: { readonly reflector?: Partial<ReflectorTiming>; readonly discoveryMs?: number } | undefined;
+}
+
+export interface Daemon {
+  /** Where /metrics and the probes answer. */
+  readonly port: number;
+  /** Ends intake, writes what is queued (within the configured time), closes every connection. */
+  stop(): Promise<void>;
+}
+
+const requestTimeoutMs = 30_000;
+const discoveryMs = 10_000;
+const breakerBackoff = { firstMs: 250, maximumMs: 15_000 };
+
+/** Starts the daemon; resolves once its port listens, syncing goes on. Throws when the port is taken. */
+export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
+  const { config, clock, random, logger, timing } = parts;
+  const { namespace, cluster } = config.events;
+  const monotonicMs = () => clock.monotonicMs();
+  const sources = parts.sources.filter(({ name }) => config.sources[name]?.enabled ?? true);
+
+  // State: what is known, wanted and owed.
+  const index = new EventIndex();
+  const own = new OwnEvents(index);
+  const reports = new ReportTable();
+  const books = new Books();
+  const pods = new PodOwners();
+  const queue = new WorkQueue(config.queue, monotonicMs);
+
+  // Telemetry reads the state at each scrape.
+  const metrics = createMetrics(sources, gauges(), parts.version);
+  const reporter = new Reporter({ logger, metrics, clock });
+
+  // Decision: reports x events -> intents.
+  const reconciler = new Reconciler({
+    index,
+    reports,
+    queue,
+    books,
+    lookUpPod: (podNamespace, name) => pods.lookUp(podNamespace, name),
+    filter: thresholdFilter(thresholdsOf(config)),
+    namespaceFor: () => namespace,
+    cluster: cluster === '' ? undefined : cluster,
+    markDirty(object, reason, afterMs) {
+      metrics.rereads.inc({ reason });
+      dirty.add(object.key, afterMs);
+    },
+  });
+
+  // Output: queue -> server.
+  const client = new KubeClient(parts.kubeConfig, {
+    clock,
+    connections: config.writes.inFlight + 4,
+    timeoutMs: requestTimeoutMs,
+    userAgent: `zen-watcher/${parts.version}`,
+    onRequest: ({ verb, resource, code }) => metrics.apiRequests.inc({ verb, resource, code: String(code) }),
+  });
+  const writer = new Writer({
+    queue,
+    store: new KubeEventStore(client),
+    index,
+    own,
+    books,
+    budget: new WriteBudget(config.writes, monotonicMs),
+    breaker: new Breaker(breakerBackoff, monotonicMs, random),
+    clock,
+    concurrency: config.writes.inFlight,
+    mayWrite: () => true,
+    observer: {
+      ended(intent, ending) {
+        reporter.ended(intent, ending, monotonicMs());
+        reconciler.intentEnded(intent.key);
+      },
+      delayed: (_intent, cause, message) => reporter.delayed(cause, message),
+      tampered: (intent, what) => reporter.tampered(intent, what),
+    },
+  });
+
+  // Input: server -> intake.
+  const informing = { client, clock, random, timing: timing?.reflector };
+  const informers = new ReportInformers({
+    sources,
+    informer: informing,
+    reconciler,
+    books,
+    queue,
+    reporter,
+    clock,
+    dirty: () => dirty,
+  });
+  const dirty = new DirtyReports({
+    queue,
+    clock,
+    random,
+    reread: (key) => informers.reread(key),
+    take: (key, document) => informers.take(key, document),
+    failed: (key, error) => reporter.rereadFailed(key, error),
+  });
+  const events = eventInformer();
+  const podList = podInformer();
+  const needsPods = sources.some((source) => source.needsPods);
+  let wasSynced = false;
+
+  const probes = await startProbeServer({
+    host: config.server.host,
+    port: config.server.metricsPort,
+    notReady,
+    metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
+  });
+
+  // Own events first, then Pods, then reports: each decides by what came before it.
+  let served: ServedResources = new Map();
+  let isOpen = false;
+  let isStopped = false;
+  const discovery = new Discovery(
+    { client, random, intervalMs: timing?.discoveryMs ?? discoveryMs },
+    {
+      changed(now) {
+        served = now;
+        reporter.serverReached();
+        void events.follow(served);
+        if (isOpen) informers.follow(served);
+      },
+      failed: (message) => reporter.serverUnreachable(message),
+    },
+  );
+  async function openSources(): Promise<void> {
+    await events.synced();
+    if (needsPods && !isStopped) {
+      await podList.follow(undefined);
+      await podList.settled();
+    }
+    isOpen = true;
+    if (!isStopped) informers.follow(served);
+  }
+
+  writer.start();
+  discovery.start();
+  void openSources();
+  logger.info('zen-watcher started', {
+    version: parts.version,
+    namespace,
+    sources: sources.map(({ name }) => name).join(','),
+    metricsPort: probes.port,
+  });
+
+  return {
+    port: probes.port,
+    async stop() {
+      isStopped = true;
+      discovery.stop();
+      dirty.stop();
+      await Promise.all([informers.stop(), podList.stop()]);
+      const isDrained = await writer.drain(config.shutdown.drainSeconds * 1000);
+      await writer.stop();
+      await events.stop();
+      await client.close();
+      await probes.close();
+      logger.info('zen-watcher stopped', { drained: isDrained, left: queue.items });
+    },
+  };
+
+  /** Our own events: the other half of every comparison. */
+  function eventInformer(): Informer {
+    const resource = `${eventPlural}.${eventGroup}`;
+    const informer = new Informer(
+      { ...informing, group: eventGroup, resource: eventPlural, versions: [eventVersion], namespaced: true, namespace, shape: 'full' },
+      {
+        listingBegan: () => own.listingBegan(),
+        object(object) {
+          const observation = own.observe(object as unknown as StoredEvent);
+          if (observation !== undefined) reconciler.eventObserved(observation);
+        },
+        gone(eventNamespace, name) {
+          const row = own.gone(eventNamespace, name);
+          if (row !== 0) reconciler.eventGone(row);
+        },
+        listingComplete: () => {},
+        stateChanged: (state) => reporter.informerChanged(resource, state),
+        malformed: (message) => reporter.malformedLine(resource, message),
+        room: () => Promise.resolve(),
+      },
+    );
+    reporter.watch(resource, informer);
+    return informer;
+  }
+
+  /** Pods, for their owners: metadata only. */
+  function podInformer(): Informer {
+    const informer = new Informer(
+      { ...informing, group: '', resource: 'pods', versions: ['v1'], namespaced: true, shape: 'metadata' },
+      {
+        listingBegan: () => {},
+        object(pod) {
+          if (pods.add(pod)) reconciler.podAppeared(pod.metadata.namespace ?? '', pod.metadata.name);
+        },
+        gone: (podNamespace, name) => pods.remove(podNamespace, name),
+        listingComplete: () => {},
+        stateChanged: (state) => reporter.informerChanged('pods', state),
+        malformed: (message) => reporter.malformedLine('pods', message),
+        room: () => Promise.resolve(),
+      },
+    );
+    reporter.watch('pods', informer);
+    return informer;
+  }
+
+  /** Not ready until everything was listed once; after that only a full queue takes it back, an API outage does not. */
+  function notReady(): string | undefined {
+    wasSynced ||= isOpen && events.isSynced && informers.isSettled;
+    if (!wasSynced) return 'the first listing is not complete';
+    return queue.isFull ? 'the queue is full' : undefined;
+  }
+
+  function gauges() {
+    return {
+      books: () => books.balance(),
+      queueItems: () => queue.items,
+      queueBytes: () => queue.bytes,
+      dirtyReports: () => dirty.size,
+      ownEvents: () => index.size,
+      foreignEvents: () => own.foreignCount,
+      reports: () => reports.objects,
+      droppedLogLines: () => logger.dropped(),
+      informers: () => reporter.informers(),
+      tools: () => sources.map(({ name }) => ({ tool: name, isActive: informers.isServed(name) })),
+    };
+  }
+}

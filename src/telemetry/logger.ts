@@ -1,0 +1,51 @@
+/** JSON lines on stdout, by winston. Field names are stable and documented (docs/logs.md). */
+import winston from 'winston';
+import { boundedStream } from './bounded-stream.ts';
+
+export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** A static message and its fields; never an object of unknown content, never a secret. */
+export interface Logger {
+  error(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+}
+
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  readonly out: NodeJS.WritableStream;
+}
+
+const maximumWaitingBytes = 1024 * 1024;
+
+export interface ClosableLogger extends Logger {
+  /** Lines dropped because nobody read them. */
+  dropped(): number;
+  setLevel(level: LogLevel): void;
+}
+
+/** `{"time","level","message",...fields}` a line. */
+export function createLogger({ level, out }: LoggerOptions): ClosableLogger {
+  const { stream, dropped } = boundedStream(out, maximumWaitingBytes);
+  const logger = winston.createLogger({
+    level,
+    format: winston.format.printf(({ level: lineLevel, message, ...fields }) =>
+      JSON.stringify({ time: new Date().toISOString(), level: lineLevel, message, ...fields }),
+    ),
+    transports: [new winston.transports.Stream({ stream, eol: '\n' })],
+  });
+  return {
+    error: (message, fields) => void logger.error(message, fields),
+    warn: (message, fields) => void logger.warn(message, fields),
+    info: (message, fields) => void logger.info(message, fields),
+    debug: (message, fields) => void logger.debug(message, fields),
+    dropped,
+    setLevel(next) {
+      logger.level = next;
+    },
+  };
+}

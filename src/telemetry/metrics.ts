@@ -1,0 +1,227 @@
+/** Every metric of the daemon. Labels come from closed sets and are set to 0 at the start, so that rates work from the first event. */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { severities } from '../api/words.ts';
+import { retryCauses } from '../api/stored-event.ts';
+import type { Balance } from '../pipeline/books.ts';
+import { accounts, discrepancy } from '../pipeline/books.ts';
+import { dirtyReasons } from '../pipeline/reconciler.ts';
+import type { Source } from '../sources/source.ts';
+import { rejectionReasons } from '../sources/source.ts';
+
+/** What is read at each scrape. */
+export interface Gauges {
+  books(): Balance;
+  queueItems(): number;
+  queueBytes(): number;
+  dirtyReports(): number;
+  ownEvents(): number;
+  foreignEvents(): number;
+  reports(): number;
+  droppedLogLines(): number;
+  /** Per watched resource: 1 when its informer is live, its objects, and seconds since it was. */
+  informers(): readonly { readonly resource: string; readonly isLive: boolean; readonly objects: number; readonly staleSeconds: number }[];
+  /** Per source: whether the cluster serves any of its resources. */
+  tools(): readonly { readonly tool: string; readonly isActive: boolean }[];
+}
+
+export interface Metrics {
+  readonly registry: Registry;
+  readonly events: Counter<'source' | 'category' | 'severity'>;
+  readonly writes: Counter<'outcome'>;
+  readonly tampered: Counter<'action'>;
+  readonly retries: Counter<'cause'>;
+  readonly rereads: Counter<'reason'>;
+  readonly rejections: Counter<'source' | 'reason'>;
+  readonly apiRequests: Counter<'verb' | 'resource' | 'code'>;
+  readonly malformedLines: Counter<'resource'>;
+  readonly latency: Histogram;
+}
+
+export const writeOutcomes = ['created', 'changed', 'reopened', 'resolved', 'unchanged', 'rejected', 'fenced'] as const;
+
+/** Makes and registers all metrics in a registry of their own. */
+export function createMetrics(sources: readonly Source[], gauges: Gauges, version: string): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  gaugesOf(registry, gauges, version);
+  const metrics: Metrics = {
+    registry,
+    events: new Counter({
+      name: 'zen_watcher_events_total',
+      help: 'Events created, by source, category and severity.',
+      labelNames: ['source', 'category', 'severity'],
+      registers,
+    }),
+    writes: new Counter({
+      name: 'zen_watcher_intents_total',
+      help: 'Intents that came to their end, by outcome.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    tampered: new Counter({
+      name: 'zen_watcher_tampered_events_total',
+      help: 'Events of ours found with content that was not ours, by what was done.',
+      labelNames: ['action'],
+      registers,
+    }),
+    retries: new Counter({
+      name: 'zen_watcher_write_retries_total',
+      help: 'Writes that have to be tried again, by cause.',
+      labelNames: ['cause'],
+      registers,
+    }),
+    rereads: new Counter({
+      name: 'zen_watcher_rereads_total',
+      help: 'Reports marked to be read again, by reason.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    rejections: new Counter({
+      name: 'zen_watcher_rejected_total',
+      help: 'Entries and reports that could not be understood, by source and reason.',
+      labelNames: ['source', 'reason'],
+      registers,
+    }),
+    apiRequests: new Counter({
+      name: 'zen_watcher_api_requests_total',
+      help: 'Requests to the API server, by verb, resource and status code (0: no answer).',
+      labelNames: ['verb', 'resource', 'code'],
+      registers,
+    }),
+    malformedLines: new Counter({
+      name: 'zen_watcher_malformed_watch_lines_total',
+      help: 'Lines of a watch that were no watch events.',
+      labelNames: ['resource'],
+      registers,
+    }),
+    latency: new Histogram({
+      name: 'zen_watcher_detected_to_written_seconds',
+      help: 'From reading a finding to its event being on the server.',
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+      registers,
+    }),
+  };
+  initialise(metrics, sources);
+  return metrics;
+}
+
+/** Sets every label combination that can occur to 0. */
+function initialise(metrics: Metrics, sources: readonly Source[]): void {
+  for (const source of sources) {
+    const categories = new Set(source.eventTypes.map(({ category }) => category));
+    for (const word of source.emits) {
+      for (const category of categories) {
+        for (const severity of severities) metrics.events.inc({ source: word, category, severity }, 0);
+      }
+    }
+    for (const reason of rejectionReasons) metrics.rejections.inc({ source: source.name, reason }, 0);
+  }
+  for (const outcome of writeOutcomes) metrics.writes.inc({ outcome }, 0);
+  for (const cause of retryCauses) metrics.retries.inc({ cause }, 0);
+  for (const reason of dirtyReasons) metrics.rereads.inc({ reason }, 0);
+  for (const action of ['replaced', 'mended']) metrics.tampered.inc({ action }, 0);
+}
+
+function gaugesOf(registry: Registry, gauges: Gauges, version: string): void {
+  const registers = [registry];
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge('zen_watcher_queue_items', 'Intents waiting or being carried out.', () => gauges.queueItems());
+  gauge('zen_watcher_queue_bytes', 'Memory held by them, about.', () => gauges.queueBytes());
+  gauge('zen_watcher_dirty_reports', 'Reports waiting to be read again.', () => gauges.dirtyReports());
+  gauge('zen_watcher_known_events', 'Own events known, wanted or on the server.', () => gauges.ownEvents());
+  gauge('zen_watcher_foreign_events', 'Events of older versions or by hand, left alone.', () => gauges.foreignEvents());
+  gauge('zen_watcher_reports', 'Reports known.', () => gauges.reports());
+  new Counter({
+    name: 'zen_watcher_log_lines_dropped_total',
+    help: 'Log lines dropped because nobody read them.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(gauges.droppedLogLines());
+    },
+  });
+  gauge('zen_watcher_books_discrepancy', 'What is missing for the books to balance; always 0.', () => discrepancy(gauges.books()));
+  new Counter({
+    name: 'zen_watcher_findings_received_total',
+    help: 'Finding occurrences received.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(gauges.books().received);
+    },
+  });
+  gauge('zen_watcher_findings_pending', 'Finding occurrences waiting to be written.', () => gauges.books().pending);
+  new Counter({
+    name: 'zen_watcher_findings_settled_total',
+    help: 'Finding occurrences that came to their end, by account of the books.',
+    labelNames: ['account'],
+    registers,
+    collect() {
+      const balance = gauges.books();
+      this.reset();
+      for (const account of accounts) this.inc({ account }, balance.accounts[account]);
+    },
+  });
+  new Counter({
+    name: 'zen_watcher_findings_rejected_total',
+    help: 'Finding occurrences rejected, by reason.',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      const balance = gauges.books();
+      this.reset();
+      for (const reason of rejectionReasons) this.inc({ reason }, balance.rejected[reason]);
+    },
+  });
+  new Gauge({
+    name: 'zen_watcher_tools_active',
+    help: '1 when the cluster serves a resource of the tool.',
+    labelNames: ['tool'],
+    registers,
+    collect() {
+      for (const { tool, isActive } of gauges.tools()) this.set({ tool }, isActive ? 1 : 0);
+    },
+  });
+  informerGauges(registers, gauges);
+  new Gauge({ name: 'zen_watcher_build_info', help: 'Version of this build.', labelNames: ['version'], registers }).set({ version }, 1);
+}
+
+function informerGauges(registers: Registry[], gauges: Gauges): void {
+  const labelNames = ['resource'] as const;
+  new Gauge({
+    name: 'zen_watcher_informer_live',
+    help: '1 while the watch of the resource is up.',
+    labelNames,
+    registers,
+    collect() {
+      for (const { resource, isLive } of gauges.informers()) this.set({ resource }, isLive ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'zen_watcher_informer_objects',
+    help: 'Objects known of the resource.',
+    labelNames,
+    registers,
+    collect() {
+      for (const { resource, objects } of gauges.informers()) this.set({ resource }, objects);
+    },
+  });
+  new Gauge({
+    name: 'zen_watcher_informer_stale_seconds',
+    help: 'For how long the resource could not be watched; 0 while live.',
+    labelNames,
+    registers,
+    collect() {
+      for (const { resource, staleSeconds } of gauges.informers()) this.set({ resource }, staleSeconds);
+    },
+  });
+}

@@ -1,0 +1,186 @@
+/**
+ * Turns what happens into log lines and metrics: one line per new, reopened or resolved event, one per trouble when it
+ * begins and one when it ends, none per repetition.
+ */
+import { LRUCache } from 'lru-cache';
+import type { RetryCause } from '../api/stored-event.ts';
+import type { Clock } from '../lib/clock.ts';
+import { clean, cut } from '../lib/text.ts';
+import type { EventFacts, Intent } from '../pipeline/intent.ts';
+import type { Ending } from '../pipeline/writer.ts';
+import type { Rejection } from '../sources/source.ts';
+import type { Logger } from './logger.ts';
+import type { Metrics } from './metrics.ts';
+
+/** What the reporter needs to know of an informer. */
+export interface InformerView {
+  readonly state: { readonly kind: 'starting' | 'live' | 'stale' | 'forbidden' | 'absent' };
+  readonly size: number;
+}
+
+type InformerChange =
+  | { readonly kind: 'live' }
+  | { readonly kind: 'stale' | 'forbidden' | 'absent'; readonly message: string };
+
+export interface ReporterParts {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+}
+
+/** Troubles remembered, so that each is told once. */
+const rememberedTroubles = 2_000;
+const maximumMessageCharacters = 300;
+
+const hints: Readonly<Record<RetryCause, string>> = {
+  unavailable: 'events wait in the queue and are written when the API server answers again',
+  throttled: 'the API server asks to write more slowly',
+  forbidden: 'allow create, get, update, patch and delete on zenagentevents and zenagentevents/status in the namespace of the events',
+  quota: 'raise the ResourceQuota of the namespace or remove resolved events',
+  'namespace-missing': 'create the namespace of the events and apply crds/',
+  conflict: 'somebody else keeps changing the event',
+};
+
+export class Reporter {
+  readonly #parts: ReporterParts;
+  readonly #told = new LRUCache<string, true>({ max: rememberedTroubles });
+  readonly #informers = new Map<string, InformerView>();
+  readonly #notLiveSinceMs = new Map<string, number>();
+  readonly #writeTroubles = new Set<RetryCause>();
+  #isUnreachable = false;
+
+  constructor(parts: ReporterParts) {
+    this.#parts = parts;
+  }
+
+  /** Shows an informer in the metrics. */
+  watch(resource: string, informer: InformerView): void {
+    this.#informers.set(resource, informer);
+    this.#notLiveSinceMs.set(resource, this.#parts.clock.monotonicMs());
+    this.#parts.metrics.malformedLines.inc({ resource }, 0);
+  }
+
+  /** What the metrics say of every informer. */
+  informers() {
+    const nowMs = this.#parts.clock.monotonicMs();
+    return [...this.#informers].map(([resource, informer]) => {
+      const since = this.#notLiveSinceMs.get(resource);
+      const isExpected = informer.state.kind !== 'absent';
+      return {
+        resource,
+        isLive: informer.state.kind === 'live',
+        objects: informer.size,
+        staleSeconds: since === undefined || !isExpected ? 0 : (nowMs - since) / 1000,
+      };
+    });
+  }
+
+  informerChanged(resource: string, change: InformerChange): void {
+    const { logger, clock } = this.#parts;
+    if (change.kind === 'live') {
+      this.#notLiveSinceMs.delete(resource);
+      logger.info('watching', { resource });
+      return;
+    }
+    if (!this.#notLiveSinceMs.has(resource)) this.#notLiveSinceMs.set(resource, clock.monotonicMs());
+    const fields = { resource, reason: brief(change.message) };
+    if (change.kind === 'absent') logger.info('not served: watched as soon as it is', fields);
+    else if (change.kind === 'forbidden') logger.warn('forbidden: allow list and watch on it', fields);
+    else logger.warn('cannot be watched at the moment: trying again', fields);
+  }
+
+  malformedLine(resource: string, message: string): void {
+    this.#parts.metrics.malformedLines.inc({ resource });
+    this.#parts.logger.warn('the API server sent a malformed watch line', { resource, reason: brief(message) });
+  }
+
+  /** An entry or a report could not be understood: told once per place and reason. */
+  rejected(source: string, object: string, rejection: Rejection): void {
+    const { reason, place, message } = rejection;
+    this.#parts.metrics.rejections.inc({ source, reason });
+    const key = JSON.stringify([object, place, reason, message]);
+    if (this.#told.has(key)) return;
+    this.#told.set(key, true);
+    this.#parts.logger.warn('report rejected', { source, object: brief(object), place: brief(place), cause: reason, reason: brief(message) });
+  }
+
+  ended(intent: Intent, ending: Ending, monotonicMs: number): void {
+    const { metrics } = this.#parts;
+    metrics.writes.inc({ outcome: ending.kind });
+    if (ending.kind === 'rejected') this.#refused(intent, ending.message);
+    else if (ending.kind !== 'fenced') this.#writesAgain();
+    if (intent.kind === 'resolved') {
+      if (ending.kind === 'resolved') {
+        this.#parts.logger.info('event resolved', { event: intent.key, source: intent.source, reason: intent.reason });
+      }
+      return;
+    }
+    const { facts } = intent;
+    if (ending.kind === 'created') {
+      metrics.events.inc({ source: intent.source, category: facts.category, severity: facts.severity });
+      metrics.latency.observe((monotonicMs - intent.readAtMs) / 1000);
+    }
+    if (ending.kind === 'created') this.#parts.logger.info('event created', eventFields(intent, facts));
+    else if (ending.kind === 'reopened') this.#parts.logger.info('event reopened', eventFields(intent, facts));
+    else if (ending.kind === 'changed') this.#parts.logger.debug('event changed', eventFields(intent, facts));
+  }
+
+  delayed(cause: RetryCause, message: string): void {
+    this.#parts.metrics.retries.inc({ cause });
+    if (this.#writeTroubles.has(cause)) return;
+    this.#writeTroubles.add(cause);
+    this.#parts.logger.warn('events cannot be written at the moment', { cause, reason: brief(message), hint: hints[cause] });
+  }
+
+  tampered(intent: Intent, action: 'replaced' | 'mended'): void {
+    this.#parts.metrics.tampered.inc({ action });
+    this.#parts.logger.warn('event was not as we wrote it: put right', { event: intent.key, action, source: intent.source });
+  }
+
+  rereadFailed(object: string, error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    if (this.#told.has(object)) return;
+    this.#told.set(object, true);
+    this.#parts.logger.warn('report cannot be read again at the moment', { object: brief(object), reason: brief(message) });
+  }
+
+  serverUnreachable(message: string): void {
+    this.#isUnreachable = true;
+    this.#parts.logger.warn('the API server cannot be reached: trying again', { reason: brief(message) });
+  }
+
+  serverReached(): void {
+    if (!this.#isUnreachable) return;
+    this.#isUnreachable = false;
+    this.#parts.logger.info('the API server answers again');
+  }
+
+  #refused(intent: Intent, message: string): void {
+    this.#parts.logger.error('the API server refuses an event', { event: intent.key, source: intent.source, reason: brief(message) });
+  }
+
+  #writesAgain(): void {
+    if (this.#writeTroubles.size === 0) return;
+    const causes = [...this.#writeTroubles].join(',');
+    this.#writeTroubles.clear();
+    if (causes !== 'conflict') this.#parts.logger.info('events are written again', { causes });
+  }
+}
+
+function eventFields(intent: Intent, facts: EventFacts) {
+  return {
+    event: intent.key,
+    source: intent.source,
+    severity: facts.severity,
+    category: facts.category,
+    type: facts.eventType,
+    subject: facts.subject,
+    namespace: facts.resourceNamespace,
+    title: facts.title,
+  };
+}
+
+/** Text of others in a log line: cleaned and short. */
+function brief(text: string): string {
+  return cut(clean(text), maximumMessageCharacters);
+}
