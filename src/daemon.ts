@@ -215,7 +215,15 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   function eventInformer(): Informer {
     const resource = `${eventPlural}.${eventGroup}`;
     const informer = new Informer(
-      { ...informing, group: eventGroup, resource: eventPlural, versions: [eventVersion], namespaced: true, namespace, shape: 'full' },
+      {
+        ...informing,
+        group: eventGroup,
+        resource: eventPlural,
+        versions: [eventVersion],
+        namespaced: true,
+        namespace,
+        shape: 'full',
+      },
       {
         listingBegan: () => own.listingBegan(),
         object(object) {

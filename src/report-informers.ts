@@ -42,7 +42,9 @@ export class ReportInformers {
 
   /** True when every informer has told a whole listing, or is known to have none to tell. */
   get isSettled(): boolean {
-    return this.#watched.every(({ informer }) => informer.isSynced || ['absent', 'forbidden'].includes(informer.state.kind));
+    return this.#watched.every(
+      ({ informer }) => informer.isSynced || ['absent', 'forbidden'].includes(informer.state.kind),
+    );
   }
 
   /** Whether the cluster serves any resource of the source. */

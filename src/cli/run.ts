@@ -27,7 +27,10 @@ export function addRunCommand(program: Command, io: RunIo): void {
     .command('run')
     .description('watch the cluster and keep one ZenAgentEvent per finding')
     .option('-c, --config <file>', 'configuration file (YAML)')
-    .option('--kubeconfig <file>', 'kubeconfig; default: $KUBECONFIG, ~/.kube/config, or in the cluster its service account')
+    .option(
+      '--kubeconfig <file>',
+      'kubeconfig; default: $KUBECONFIG, ~/.kube/config, or in the cluster its service account',
+    )
     .option('--context <name>', 'context of the kubeconfig')
     .option('-n, --namespace <name>', 'namespace that events are written to')
     .option('--cluster <name>', 'name of the cluster, for spec.cluster')
@@ -64,7 +67,8 @@ function loadKubeConfig(flags: RunFlags): KubeConfig {
   if (flags.kubeconfig === undefined) kubeConfig.loadFromDefault();
   else kubeConfig.loadFromFile(flags.kubeconfig);
   if (flags.context !== undefined) {
-    if (kubeConfig.getContextObject(flags.context) === null) throw new Error(`the kubeconfig has no context ${flags.context}`);
+    if (kubeConfig.getContextObject(flags.context) === null)
+      throw new Error(`the kubeconfig has no context ${flags.context}`);
     kubeConfig.setCurrentContext(flags.context);
   }
   return kubeConfig;

@@ -22,7 +22,9 @@ export class ConfigError extends Error {
   readonly code = 'CONFIG_ERROR';
   readonly problems: readonly string[];
   constructor(problems: readonly string[]) {
-    super(`the configuration has ${problems.length} problem(s):\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    super(
+      `the configuration has ${problems.length} problem(s):\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
+    );
     this.name = 'ConfigError';
     this.problems = problems;
   }
@@ -35,11 +37,13 @@ export function loadConfig(flags: Flags, environment: Environment, sourceNames: 
   const result = configSchema.safeParse(tree);
   const problems: string[] = [];
   if (!result.success) {
-    for (const { path, message } of result.error.issues) problems.push(`${path.map(String).join('.') || '(top)'}: ${message}`);
+    for (const { path, message } of result.error.issues)
+      problems.push(`${path.map(String).join('.') || '(top)'}: ${message}`);
   }
   const named = tree['sources'];
   for (const name of typeof named === 'object' && named !== null ? Object.keys(named) : []) {
-    if (!sourceNames.includes(name)) problems.push(`sources.${name}: there is no such source; there are ${sourceNames.join(', ')}`);
+    if (!sourceNames.includes(name))
+      problems.push(`sources.${name}: there is no such source; there are ${sourceNames.join(', ')}`);
   }
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
   return result.data;
@@ -57,7 +61,8 @@ function readFile(path: string): Tree {
   const document = parseDocument(text, { prettyErrors: true });
   if (document.errors.length > 0) throw new ConfigError(document.errors.map((error) => `${path}: ${error.message}`));
   const value: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ConfigError([`${path}: must be a mapping`]);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new ConfigError([`${path}: must be a mapping`]);
   return value as Tree;
 }
 

@@ -4,7 +4,9 @@ import { eventTypes, severities } from '../api/words.ts';
 import { defaultThresholds } from '../pipeline/filter.ts';
 import { logLevels } from '../telemetry/logger.ts';
 
-const namespaceName = z.string().check(z.regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'a namespace name: lower case, digits and -, at most 63'));
+const namespaceName = z
+  .string()
+  .check(z.regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'a namespace name: lower case, digits and -, at most 63'));
 const port = z.int().check(z.gte(0), z.lte(65535));
 const severity = z.enum(severities);
 

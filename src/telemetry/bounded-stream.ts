@@ -10,7 +10,10 @@ export interface BoundedStream {
   dropped(): number;
 }
 
-export function boundedStream(out: NodeJS.WritableStream & { writableLength?: number }, maximumBytes: number): BoundedStream {
+export function boundedStream(
+  out: NodeJS.WritableStream & { writableLength?: number },
+  maximumBytes: number,
+): BoundedStream {
   let dropped = 0;
   const stream = new Writable({
     decodeStrings: false,

@@ -1,7 +1,7 @@
 /** Every metric of the daemon. Labels come from closed sets and are set to 0 at the start, so that rates work from the first event. */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { severities } from '../api/words.ts';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { retryCauses } from '../api/stored-event.ts';
+import { severities } from '../api/words.ts';
 import type { Balance } from '../pipeline/books.ts';
 import { accounts, discrepancy } from '../pipeline/books.ts';
 import { dirtyReasons } from '../pipeline/reconciler.ts';
@@ -19,7 +19,12 @@ export interface Gauges {
   reports(): number;
   droppedLogLines(): number;
   /** Per watched resource: 1 when its informer is live, its objects, and seconds since it was. */
-  informers(): readonly { readonly resource: string; readonly isLive: boolean; readonly objects: number; readonly staleSeconds: number }[];
+  informers(): readonly {
+    readonly resource: string;
+    readonly isLive: boolean;
+    readonly objects: number;
+    readonly staleSeconds: number;
+  }[];
   /** Per source: whether the cluster serves any of its resources. */
   tools(): readonly { readonly tool: string; readonly isActive: boolean }[];
 }
@@ -149,7 +154,9 @@ function gaugesOf(registry: Registry, gauges: Gauges, version: string): void {
       this.inc(gauges.droppedLogLines());
     },
   });
-  gauge('zen_watcher_books_discrepancy', 'What is missing for the books to balance; always 0.', () => discrepancy(gauges.books()));
+  gauge('zen_watcher_books_discrepancy', 'What is missing for the books to balance; always 0.', () =>
+    discrepancy(gauges.books()),
+  );
   new Counter({
     name: 'zen_watcher_findings_received_total',
     help: 'Finding occurrences received.',
@@ -192,7 +199,10 @@ function gaugesOf(registry: Registry, gauges: Gauges, version: string): void {
     },
   });
   informerGauges(registers, gauges);
-  new Gauge({ name: 'zen_watcher_build_info', help: 'Version of this build.', labelNames: ['version'], registers }).set({ version }, 1);
+  new Gauge({ name: 'zen_watcher_build_info', help: 'Version of this build.', labelNames: ['version'], registers }).set(
+    { version },
+    1,
+  );
 }
 
 function informerGauges(registers: Registry[], gauges: Gauges): void {

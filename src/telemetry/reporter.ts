@@ -35,7 +35,8 @@ const maximumMessageCharacters = 300;
 const hints: Readonly<Record<RetryCause, string>> = {
   unavailable: 'events wait in the queue and are written when the API server answers again',
   throttled: 'the API server asks to write more slowly',
-  forbidden: 'allow create, get, update, patch and delete on zenagentevents and zenagentevents/status in the namespace of the events',
+  forbidden:
+    'allow create, get, update, patch and delete on zenagentevents and zenagentevents/status in the namespace of the events',
   quota: 'raise the ResourceQuota of the namespace or remove resolved events',
   'namespace-missing': 'create the namespace of the events and apply crds/',
   conflict: 'somebody else keeps changing the event',
@@ -101,7 +102,13 @@ export class Reporter {
     const key = JSON.stringify([object, place, reason, message]);
     if (this.#told.has(key)) return;
     this.#told.set(key, true);
-    this.#parts.logger.warn('report rejected', { source, object: brief(object), place: brief(place), cause: reason, reason: brief(message) });
+    this.#parts.logger.warn('report rejected', {
+      source,
+      object: brief(object),
+      place: brief(place),
+      cause: reason,
+      reason: brief(message),
+    });
   }
 
   ended(intent: Intent, ending: Ending, monotonicMs: number): void {
@@ -129,19 +136,30 @@ export class Reporter {
     this.#parts.metrics.retries.inc({ cause });
     if (this.#writeTroubles.has(cause)) return;
     this.#writeTroubles.add(cause);
-    this.#parts.logger.warn('events cannot be written at the moment', { cause, reason: brief(message), hint: hints[cause] });
+    this.#parts.logger.warn('events cannot be written at the moment', {
+      cause,
+      reason: brief(message),
+      hint: hints[cause],
+    });
   }
 
   tampered(intent: Intent, action: 'replaced' | 'mended'): void {
     this.#parts.metrics.tampered.inc({ action });
-    this.#parts.logger.warn('event was not as we wrote it: put right', { event: intent.key, action, source: intent.source });
+    this.#parts.logger.warn('event was not as we wrote it: put right', {
+      event: intent.key,
+      action,
+      source: intent.source,
+    });
   }
 
   rereadFailed(object: string, error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
     if (this.#told.has(object)) return;
     this.#told.set(object, true);
-    this.#parts.logger.warn('report cannot be read again at the moment', { object: brief(object), reason: brief(message) });
+    this.#parts.logger.warn('report cannot be read again at the moment', {
+      object: brief(object),
+      reason: brief(message),
+    });
   }
 
   serverUnreachable(message: string): void {
@@ -156,7 +174,11 @@ export class Reporter {
   }
 
   #refused(intent: Intent, message: string): void {
-    this.#parts.logger.error('the API server refuses an event', { event: intent.key, source: intent.source, reason: brief(message) });
+    this.#parts.logger.error('the API server refuses an event', {
+      event: intent.key,
+      source: intent.source,
+      reason: brief(message),
+    });
   }
 
   #writesAgain(): void {

@@ -1,0 +1,11 @@
+/** All sources that zen-watcher has. Informers, RBAC rules, routes, docs and metric labels are computed from this list. */
+import { policyReport } from './policy-report.ts';
+import type { Format, Source } from './source.ts';
+import { trivy } from './trivy.ts';
+
+export const sources: readonly Source[] = [trivy, policyReport];
+
+/** The formats of all sources, each once, in the order of the registry. */
+export function formats(): readonly Format[] {
+  return [...new Set(sources.flatMap(({ intakes }) => intakes.map(({ format }) => format)))];
+}

@@ -1,0 +1,77 @@
+/** What holds for package-lock.json and the packages that the daemon is built from. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import { repositoryRoot } from '../support/repository.ts';
+
+interface LockedPackage {
+  readonly dev?: boolean;
+  readonly optional?: boolean;
+  readonly license?: string;
+  readonly resolved?: string;
+  readonly integrity?: string;
+  readonly hasInstallScript?: boolean;
+}
+
+/** Licences that permit shipping in an Apache-2.0 image; all of them permissive. */
+const permitted = [
+  '0BSD',
+  'Apache-2.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'BlueOak-1.0.0',
+  'CC0-1.0',
+  'ISC',
+  'MIT',
+  'PSF-2.0', // argparse, of js-yaml, of client-node
+  'Python-2.0',
+  'Unlicense', // stream-buffers, of client-node
+];
+
+const read = (path: string) => JSON.parse(readFileSync(join(repositoryRoot, path), 'utf8'));
+const locked: [string, LockedPackage][] = Object.entries(read('package-lock.json').packages);
+const packages = locked.filter(([path]) => path !== '');
+
+suite('dependencies', () => {
+  test('what runs in production has a licence that permits it', () => {
+    const others = packages.flatMap(([path, { dev, license }]) => {
+      if (dev) return [];
+      const manifest = join(path, 'package.json');
+      // What npm did not install here (another platform's) is judged by the lock file alone.
+      const installed = existsSync(join(repositoryRoot, manifest)) ? read(manifest).license : license;
+      return isPermitted(installed) && isPermitted(license) ? [] : [`${path}: ${installed} (lock file: ${license})`];
+    });
+    assert.deepEqual(others, []);
+  });
+
+  test('an unknown or absent licence is refused', () => {
+    for (const license of ['GPL-3.0-only', 'MIT AND GPL-2.0', 'UNLICENSED', '', undefined])
+      assert.ok(!isPermitted(license));
+    for (const license of ['MIT', '(MIT OR GPL-3.0)', 'MIT AND ISC']) assert.ok(isPermitted(license));
+  });
+
+  test('the lock file names no registry, and every package has a checksum', () => {
+    for (const [path, { resolved, integrity }] of packages) {
+      assert.equal(resolved, undefined, path);
+      assert.match(integrity ?? '', /^sha512-/, path);
+    }
+  });
+
+  test('versions are exact, and only listed packages run install scripts', () => {
+    const { dependencies, devDependencies, allowScripts } = read('package.json');
+    for (const [name, version] of Object.entries<string>({ ...dependencies, ...devDependencies })) {
+      assert.match(version, /^\d+\.\d+\.\d+$/, name);
+    }
+    const withScripts = packages.filter(([, { hasInstallScript, optional }]) => hasInstallScript && !optional);
+    const names = withScripts.map(([path]) => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length));
+    assert.deepEqual(names.sort(), Object.keys(allowScripts).sort());
+  });
+});
+
+/** An SPDX expression whose every `AND` part has a permitted alternative. */
+function isPermitted(expression: unknown): boolean {
+  if (typeof expression !== 'string') return false;
+  const parts = expression.replace(/[()]/g, '').split(' AND ');
+  return parts.every((part) => part.split(' OR ').some((word) => permitted.includes(word.trim())));
+}
