@@ -1,0 +1,109 @@
+/** The programs that are measured, as child processes. */
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { repositoryRoot } from '../support/repository.ts';
+import type { BenchCluster } from './cluster.ts';
+
+export interface Running {
+  readonly pid: number;
+  /** Where /metrics and the probes answer. */
+  port(): Promise<number>;
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number | null>;
+}
+
+export const bundlePath = join(repositoryRoot, 'dist/zen-watcher.js');
+export const sourcePath = join(repositoryRoot, 'cmd/zen-watcher/main.ts');
+
+/** Starts `zen-watcher run` with the bench account. */
+export function startWatcher(
+  cluster: BenchCluster,
+  namespace: string,
+  options: { program?: string; flags?: readonly string[] } = {},
+): Running {
+  const child = spawn(
+    process.execPath,
+    [
+      options.program ?? bundlePath,
+      'run',
+      `--kubeconfig=${cluster.kubeconfigPath}`,
+      `--namespace=${namespace}`,
+      '--metrics-port=0',
+      '--host=127.0.0.1',
+      '--writes-per-second=0',
+      '--log-level=warn',
+      ...(options.flags ?? []),
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  // The start line carries the port, but is logged at info: the kernel's table of listening sockets tells it as well.
+  child.stdout.resume();
+  const closed = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const pid = child.pid as number;
+  return {
+    pid,
+    port: () => listeningPort(pid),
+    async stop() {
+      child.kill('SIGTERM');
+      return closed;
+    },
+  };
+}
+
+/** Runs a TypeScript program of this folder to its end; rejects when it fails. */
+export function runScript(file: string, argument: unknown): Promise<void> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, file), JSON.stringify(argument)], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(`${file} ended with ${code}`))));
+  });
+}
+
+/** Resident memory of a process in MB (10^6 bytes): now, and the most it ever was. */
+export function residentMegabytes(pid: number): { now: number; peak: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const kilobytes = (field: string) => Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0);
+  return { now: (kilobytes('VmRSS') * 1024) / 1e6, peak: (kilobytes('VmHWM') * 1024) / 1e6 };
+}
+
+async function listeningPort(pid: number): Promise<number> {
+  const { readdirSync, readlinkSync } = await import('node:fs');
+  for (;;) {
+    const inodes = new Set(
+      readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+        try {
+          return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
+        } catch {
+          return [];
+        }
+      }),
+    );
+    for (const line of readFileSync(`/proc/${pid}/net/tcp`, 'utf8').split('\n').slice(1)) {
+      const columns = line.trim().split(/\s+/);
+      if (columns[3] === '0A' && inodes.has(columns[9] ?? ''))
+        return Number.parseInt(columns[1]?.split(':')[1] ?? '', 16);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** GET of a path of the watcher; undefined while it does not answer. */
+export async function get(port: number, path: string): Promise<{ status: number; text: string } | undefined> {
+  try {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+    return { status: answer.status, text: await answer.text() };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Resolves when /readyz answers 200. */
+export async function untilReady(port: number): Promise<void> {
+  for (;;) {
+    if ((await get(port, '/readyz'))?.status === 200) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
