@@ -95,11 +95,25 @@ function tryJson(text: string): { readonly value: unknown } | { readonly problem
   try {
     return { value: JSON.parse(text) };
   } catch (error) {
-    // The parser's own words quote the text, which may be secret; its position is enough.
-    const words = error instanceof Error ? error.message : '';
-    const where = /\(line \d+ column \d+\)/.exec(words)?.[0] ?? (words.includes('end of JSON') ? '(it ends too early)' : '');
+    const where = error instanceof Error ? whereInJson(error.message, text) : '';
     return { problem: `is not valid JSON ${where}`.trim() };
   }
+}
+
+/**
+ * The parser's own words quote the text, which may be secret: only the position is taken from them. Where they give
+ * none, the quoted text itself tells it, if it occurs once.
+ */
+function whereInJson(words: string, text: string): string {
+  if (words.includes('end of JSON')) return '(it ends too early)';
+  const stated = /\(line \d+ column \d+\)/.exec(words)?.[0];
+  if (stated !== undefined) return stated;
+  const [, leading = '', quoted = ''] = /, (\.\.\.)?"(.+)"(?:\.\.\.)? is not valid JSON$/s.exec(words) ?? [];
+  const at = quoted === '' ? -1 : text.indexOf(quoted);
+  if (at === -1 || text.includes(quoted, at + 1)) return '';
+  // What is quoted begins ten characters before the place, where there are as many.
+  const lines = text.slice(0, at + (leading === '' ? 0 : 10)).split('\n');
+  return `(line ${lines.length})`;
 }
 
 /** One document after the other: a broken one does not take the others with it, and memory is bounded by the largest. */

@@ -8,7 +8,10 @@ const valid = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
  */
 export function labelValue(text: string): string {
   if (text === '' || valid.test(text)) return text;
-  const readable = text.slice(0, 54).replace(/[^-A-Za-z0-9_.]/g, '-').replace(/^[-_.]+|[-_.]+$/g, '');
+  const readable = text
+    .slice(0, 54)
+    .replace(/[^-A-Za-z0-9_.]/g, '-')
+    .replace(/^[-_.]+|[-_.]+$/g, '');
   const tail = shortHash(text).slice(0, 8);
   return readable === '' ? tail : `${readable}-${tail}`;
 }

@@ -4,7 +4,8 @@
  * What must not reach a terminal or an event: C0 and C1 controls, bidirectional overrides and isolates, zero-width and
  * invisible characters, the byte order mark, Unicode tags. Line ends and tabs become one space.
  */
-const invisible = /[\p{Cc}\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\ufff0-\uffff\u{e0000}-\u{e0fff}]/gu;
+const invisible =
+  /[\p{Cc}\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\ufff0-\uffff\u{e0000}-\u{e0fff}]/gu;
 const whitespace = /\s+/g;
 /** Printable ASCII without a double blank needs no cleaning: the usual case, decided in one pass. */
 const plain = /^(?:[!-~]| (?! ))*$/;
@@ -17,7 +18,8 @@ export const cutMark = '…';
 
 /** Removes hostile characters, folds white space, masks known secret shapes. At most 4096 characters are looked at. */
 export function clean(text: string): string {
-  const bounded = text.length > maximumCleanedCharacters ? `${slice(text, maximumCleanedCharacters - 1)}${cutMark}` : text;
+  const bounded =
+    text.length > maximumCleanedCharacters ? `${slice(text, maximumCleanedCharacters - 1)}${cutMark}` : text;
   if (plain.test(bounded)) return maskSecrets(bounded.trim());
   const visible = bounded.toWellFormed().replace(whitespace, ' ').replace(invisible, '').trim();
   return maskSecrets(visible);
@@ -58,7 +60,8 @@ const secretShapes: readonly [RegExp, string][] = [
   ],
 ];
 /** Cheap test whether any shape could match: most texts have none of these. */
-const suspicious = /-----BEGIN|AKIA|ASIA|AGPA|AIDA|AROA|gh[pousr]_|github_pat_|glpat-|xox|_live_|_test_|AIza|eyJ|bearer |basic |:\/\/[^\s/@]{1,384}@|pass|pwd|secret|token|key/i;
+const suspicious =
+  /-----BEGIN|AKIA|ASIA|AGPA|AIDA|AROA|gh[pousr]_|github_pat_|glpat-|xox|_live_|_test_|AIza|eyJ|bearer |basic |:\/\/[^\s/@]{1,384}@|pass|pwd|secret|token|key/i;
 
 /** Replaces known shapes of tokens, keys and passwords. Linear in the length of the text. */
 export function maskSecrets(text: string): string {

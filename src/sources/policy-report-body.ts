@@ -258,24 +258,18 @@ function reportProducer(document: RawDocument, metadata: Fields): string {
  */
 function outcomeOf(entry: Fields): Outcome | 'none' | undefined {
   const word = entry['result'] ?? entry['status'];
-  switch (typeof word === 'string' ? word.toLowerCase() : word) {
-    case 'pass':
-    case 'skip':
-      return 'none';
-    case 'fail':
-      return 'fail';
-    case 'warn':
-      return 'warn';
-    case 'error':
-      return 'error';
-    case undefined:
-    case null:
-    case '':
-      return asText(entry['severity']) === undefined ? 'none' : 'fail';
-    default:
-      return undefined;
-  }
+  if (typeof word === 'string' && word !== '') return outcomes.get(word) ?? outcomes.get(word.toLowerCase());
+  if (word !== undefined && word !== null && word !== '') return undefined;
+  return asText(entry['severity']) === undefined ? 'none' : 'fail';
 }
+
+const outcomes: ReadonlyMap<string, Outcome | 'none'> = new Map([
+  ['pass', 'none'],
+  ['skip', 'none'],
+  ['fail', 'fail'],
+  ['warn', 'warn'],
+  ['error', 'error'],
+]);
 
 function severityOf(result: PolicyResult): Severity {
   const stated = severities.get(result.entry['severity']);

@@ -7,6 +7,7 @@ import { plausibleTime } from '../lib/times.ts';
 import type { Producer } from './policy-report-producer.ts';
 import { categoryOf, distinguishingProperties, stableProperty } from './policy-report-producer.ts';
 import type { Description, Finding, IdentityPart, ResourceReference } from './source.ts';
+import { summaryWidth } from './summary-width.ts';
 import {
   type VulnerablePackage,
   vulnerabilityRemediation,
@@ -93,7 +94,8 @@ const vulnerabilityId = /^(?:CVE-\d{4}-|GHSA-|[A-Z]{2,8}-\d{4}-)/;
  */
 function ruleOf(entry: Fields, { source }: Producer): string {
   const rule = asText(entry['rule']) ?? '';
-  return source === 'kyverno' ? rule.replace(/^autogen-(?:cronjob-)?/, '') : rule;
+  if (source !== 'kyverno' || !rule.startsWith('autogen-')) return rule;
+  return rule.slice((rule.startsWith('autogen-cronjob-') ? 'autogen-cronjob-' : 'autogen-').length);
 }
 
 const stateNature = { kind: 'state' } as const;
@@ -188,7 +190,7 @@ export class PolicyFinding implements Finding {
     const image = server === undefined || repository === undefined ? repository : `${server}/${repository}`;
     return {
       title: vulnerabilityTitle(vulnerability),
-      summary: vulnerabilitySummary(vulnerability),
+      summary: vulnerabilitySummary(vulnerability, this.source),
       score: asNumber(result.properties['score']),
       remediation: vulnerabilityRemediation(vulnerability),
       references: this.#references(),
@@ -203,7 +205,7 @@ export class PolicyFinding implements Finding {
     const text = `${index} ${message ?? policy}`;
     return {
       title: text,
-      summary: firstFitting([text]),
+      summary: firstFitting([text.replace(/ Ensure that (?:the )?/i, ' ')], summaryWidth(this.source)),
       remediation: this.#result.property('remediation'),
       references: this.#references(),
       details: { index, ...this.#details(), description: message },
@@ -217,7 +219,8 @@ export class PolicyFinding implements Finding {
     const facts = result.distinguishing();
     const name = rule === '' || rule === policy ? `Policy ${policy}` : `Policy ${policy}, rule ${rule}`;
     const verdict = { fail: 'violated', warn: 'violated (warning)', error: 'could not be evaluated' }[this.#outcome];
-    const short = [this.rule, policy || this.rule];
+    const prefix = this.#outcome === 'error' ? 'not evaluated: ' : '';
+    const short = [this.rule, policy || this.rule].map((text) => prefix + text);
     // What belongs to the identity is also what tells the finding from its neighbours in a table.
     const more = [
       ...facts.map(([, value]) => value),
@@ -225,7 +228,7 @@ export class PolicyFinding implements Finding {
     ].filter((text) => text !== '');
     return {
       title: [`${name} ${verdict}`, more.join(', ')].filter((text) => text !== '').join(': '),
-      summary: firstFitting(this.#outcome === 'error' ? short.map((text) => `not evaluated: ${text}`) : short),
+      summary: firstFitting(short, summaryWidth(this.source)),
       remediation: result.property('remediation'),
       references: this.#references(),
       details: { ...this.#details(), ...Object.fromEntries(facts) },

@@ -6,7 +6,8 @@ import { severities } from '../api/words.ts';
  * first one counts, and tools list their entries in any order: this way it is always the most severe one.
  */
 export function mostSevereFirst<F extends { readonly severity: Severity }>(findings: readonly F[]): readonly F[] {
-  if (findings.length < 2) return findings;
+  const [first] = findings;
+  if (first === undefined || findings.every(({ severity }) => severity === first.severity)) return findings;
   // Buckets rather than a sort: this runs over every entry of every report.
   const buckets = new Map<Severity, F[]>(severities.map((severity) => [severity, []]));
   for (const finding of findings) buckets.get(finding.severity)?.push(finding);

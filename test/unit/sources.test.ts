@@ -1,0 +1,230 @@
+/**
+ * Registry x fixtures: every format has the cases none, one, many and malformed in test/fixtures/<format>/, and beside
+ * each what must come of it. `UPDATE_EXPECTED=1` writes what came; read the difference before you commit it.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import { categories, eventTypes, severities, sourceNamePattern } from '../../src/api/words.ts';
+import { buildEvent, contentHash } from '../../src/pipeline/event-builder.ts';
+import { identify, OwnerResolver, reportKeyHash } from '../../src/pipeline/identity.ts';
+import { noPods } from '../../src/pipeline/owner.ts';
+import { recognise } from '../../src/sources/recognise.ts';
+import { formats, sources } from '../../src/sources/registry.ts';
+import type { Finding, RawDocument } from '../../src/sources/source.ts';
+import { MalformedReport, rejectionReasons } from '../../src/sources/source.ts';
+import { summaryWidth } from '../../src/sources/summary-width.ts';
+import { inWords, nameOf, openFixtures, readAt, reportsIn } from '../support/reports.ts';
+import { repositoryRoot } from '../support/repository.ts';
+
+const fixtures = join(repositoryRoot, 'test/fixtures');
+const cases = ['none', 'one', 'many', 'malformed'] as const;
+const isUpdating = process.env['UPDATE_EXPECTED'] === '1';
+
+function caseFile(format: string, name: string): string {
+  const files = ['json', 'yaml'].map((ending) => join(fixtures, format, `${name}.${ending}`));
+  const [file, ...more] = files.filter((path) => existsSync(path));
+  assert.ok(file !== undefined && more.length === 0, `${format} needs one fixture of the case ${name}`);
+  return file;
+}
+
+/** All findings of a report; none of a malformed one. */
+function findingsOf(document: RawDocument): readonly Finding[] {
+  const format = recognise(document);
+  assert.ok(format, 'no format recognises the document');
+  try {
+    return format.read(document, { now: readAt }).flatMap(({ findings }) => findings);
+  } catch (error) {
+    if (error instanceof MalformedReport) return [];
+    throw error;
+  }
+}
+
+suite('the registry', () => {
+  test('has sources with names of their own', () => {
+    const names = sources.map(({ name }) => name);
+    assert.deepEqual(names, [...new Set(names)]);
+    for (const word of sources.flatMap(({ name, emits }) => [name, ...emits])) {
+      assert.match(word, new RegExp(sourceNamePattern));
+    }
+  });
+
+  test('has formats with names of their own and a folder of fixtures each', () => {
+    const names = formats().map(({ name }) => name);
+    assert.deepEqual(names, [...new Set(names)]);
+    const folders = readdirSync(fixtures);
+    assert.deepEqual(
+      names.filter((name) => !folders.includes(name)),
+      [],
+    );
+  });
+
+  test('names every resource once', () => {
+    const resources = sources.flatMap(({ intakes }) => intakes.map(({ group, resource }) => `${resource}.${group}`));
+    assert.deepEqual(resources, [...new Set(resources)]);
+  });
+
+  for (const { name, severityWords, graceSeconds } of sources) {
+    test(`${name} has a page of documentation, severity words in lower case and a grace`, () => {
+      const page = name === 'policyreport' ? 'policy-report' : name;
+      assert.ok(existsSync(join(repositoryRoot, `docs/sources/${page}.md`)));
+      for (const word of Object.keys(severityWords)) assert.equal(word, word.toLowerCase());
+      assert.ok(graceSeconds >= 30 * 60);
+    });
+  }
+});
+
+for (const source of sources) {
+  for (const format of new Set(source.intakes.map((intake) => intake.format))) {
+    suite(`format ${format.name}`, () => {
+      for (const name of cases) {
+        test(name, async () => {
+          const path = caseFile(format.name, name);
+          const actual = (await reportsIn(path)).map((document) => {
+            assert.equal(recognise(document), format);
+            return inWords(format, document);
+          });
+          const expectedPath = path.replace(/\.\w+$/, '.expected.json');
+          if (isUpdating) writeFileSync(expectedPath, `${JSON.stringify(actual, undefined, 2)}\n`);
+          assert.deepEqual(actual, JSON.parse(readFileSync(expectedPath, 'utf8')));
+        });
+      }
+
+      test('the cases are what their names say', async () => {
+        const counts = await Promise.all(
+          cases.map(async (name) => (await reportsIn(caseFile(format.name, name))).flatMap(findingsOf).length),
+        );
+        assert.equal(counts[0], 0);
+        assert.equal(counts[1], 1);
+        assert.ok((counts[2] ?? 0) > 1);
+        const rejections = (await reportsIn(caseFile(format.name, 'malformed'))).map((document) => {
+          try {
+            return format.read(document, { now: readAt }).flatMap(({ rejected }) => rejected).length;
+          } catch {
+            return 1;
+          }
+        });
+        assert.ok(rejections.every((count) => count > 0));
+      });
+
+      test('keeps to the words that its source declares, and to closed sets', async () => {
+        for (const name of cases) {
+          for (const finding of (await reportsIn(caseFile(format.name, name))).flatMap(findingsOf)) {
+            const { eventType, category, severity } = finding;
+            assert.ok(source.emits.includes(finding.source), finding.source);
+            assert.ok(
+              source.eventTypes.some((declared) => declared.eventType === eventType && declared.category === category),
+              `${eventType} ${category} is not declared`,
+            );
+            assert.ok(severities.includes(severity) && categories.includes(category) && eventTypes.includes(eventType));
+            const { title, summary } = finding.describe();
+            assert.ok(title.trim() !== '' && summary.trim() !== '');
+            assert.ok(summary.length <= summaryWidth(finding.source), `the table grows too wide: ${summary}`);
+          }
+        }
+      });
+
+      test('the order of the entries changes neither events nor report keys', async () => {
+        for (const document of await reportsIn(caseFile(format.name, 'many'))) {
+          assert.deepEqual(eventsOf(withEntriesReversed(document)), eventsOf(document));
+        }
+      });
+    });
+  }
+}
+
+/** What the core would write: of several findings with one identity the first. */
+function eventsOf(document: RawDocument): Map<string, unknown> {
+  const events = new Map<string, unknown>();
+  const readings = recognise(document)?.read(document, { now: readAt }) ?? [];
+  for (const { findings, origin, reportKey, completeness } of readings) {
+    const owners = new OwnerResolver(noPods);
+    const key = reportKeyHash(reportKey, owners);
+    events.set(key, completeness);
+    for (const finding of findings) {
+      const identity = identify(finding, owners);
+      const parts = { finding, identity, resource: owners.resolve(finding.resource), reportKey: key, origin };
+      if (events.has(identity.name)) continue;
+      events.set(identity.name, contentHash(buildEvent(parts, { namespace: 'zen-system', detectedAt: readAt })));
+    }
+  }
+  return new Map([...events].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The document with every list of objects in it turned round, except the owners: there the first one counts. */
+function withEntriesReversed(document: RawDocument): RawDocument {
+  return JSON.parse(
+    JSON.stringify(document, (key, value: unknown) => {
+      const isEntries = Array.isArray(value) && (key === 'results' || key === 'vulnerabilities');
+      return isEntries ? value.toReversed() : value;
+    }),
+  );
+}
+
+interface Count {
+  readonly total: number;
+  readonly unit: 'findings' | 'entries';
+  readonly by?: Readonly<Record<string, number>>;
+}
+
+/** Files of the tools whose formats are not there yet. */
+const notYetRead =
+  /^trivy-operator\/(clustercompliance|configaudit|exposedsecret|infraassessment|rbacassessment|sbom)report/;
+/** Files in which several entries are one finding: how many findings there are, and why. */
+const fewerFindings: Readonly<Record<string, readonly [number, string]>> = {
+  'policyreport/kubearmor-adapter-list.yaml': [
+    2,
+    'two of the three results are the same policy, workload, container and process at different times',
+  ],
+  'policyreport/trivy-adapter-zipkin.yaml': [13, 'none: 13 of 14 results state a severity'],
+};
+
+/** Files whose severities were counted by the result's own field, while the rules also take the one in its properties. */
+const severitiesInProperties: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  'policyreport/falco-adapter.yaml': { low: 1, medium: 1 },
+};
+
+suite('real reports of the tools', () => {
+  const folder = openFixtures();
+  const tools = ['trivy-operator', 'policyreport'];
+  if (folder === undefined) {
+    test('are counted as by hand', (t) => t.skip('no folder of real reports: none of 18 files read (set ZEN_SHARED)'));
+    return;
+  }
+  const counts: Readonly<Record<string, Count>> = JSON.parse(readFileSync(join(folder, 'counts.json'), 'utf8'));
+  const files = tools
+    .flatMap((tool) => readdirSync(join(folder, tool)).map((file) => `${tool}/${file}`))
+    .filter((file) => !notYetRead.test(file));
+
+  test('are there', () => {
+    assert.ok(files.length >= 13, `only ${files.length} files`);
+  });
+
+  for (const file of files) {
+    test(file, async () => {
+      const documents = await reportsIn(join(folder, file));
+      const findings = documents.flatMap(findingsOf);
+      const count = counts[file];
+      assert.ok(count, 'not counted');
+      assert.equal(findings.length, count.total);
+      const [distinct] = fewerFindings[file] ?? [count.total];
+      assert.equal(new Set(findings.map(nameOf)).size, distinct);
+      if (count.unit === 'findings') assert.deepEqual(bySeverity(findings), severitiesInProperties[file] ?? count.by);
+      for (const document of documents) assert.deepEqual(eventsOf(withEntriesReversed(document)), eventsOf(document));
+    });
+  }
+});
+
+function bySeverity(findings: readonly Finding[]): Record<string, number> {
+  const by: Record<string, number> = {};
+  for (const { severity, sourceSeverity } of findings) {
+    const word = sourceSeverity === undefined ? 'unstated' : severity;
+    by[word] = (by[word] ?? 0) + 1;
+  }
+  return by;
+}
+
+test('reasons of rejections are a closed set', () => {
+  assert.deepEqual(rejectionReasons, [...new Set(rejectionReasons)]);
+});
