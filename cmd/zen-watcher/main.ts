@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** argv, signals and the exit code; nothing else. The only place that may end the process. */
 import { Command, CommanderError } from 'commander';
-import { addRunCommand } from '../../src/cli/run.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { version } from '../../src/version.ts';
 
 const program = new Command('zen-watcher')
@@ -12,15 +12,41 @@ const program = new Command('zen-watcher')
 
 let exitCode = 0;
 
-addRunCommand(program, {
-  stdout: process.stdout,
-  environment: process.env,
-  version,
-  stopSignal: () =>
-    new Promise((resolve) => {
-      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
-    }),
-});
+/** Each command is loaded when it is asked for: `scan` needs no HTTP client, `run` no parser of files. All of them for help. */
+const commands: Readonly<Record<string, () => Promise<void>>> = {
+  async run() {
+    const { addRunCommand } = await import('../../src/cli/run.ts');
+    addRunCommand(program, {
+      stdout: process.stdout,
+      environment: process.env,
+      version,
+      stopSignal: () =>
+        new Promise((resolve) => {
+          for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+        }),
+    });
+  },
+  async scan() {
+    const [{ addScanCommand }, { filesOnDisk }] = await Promise.all([
+      import('../../src/cli/scan.ts'),
+      import('../../src/cli/report-files.ts'),
+    ]);
+    addScanCommand(program, {
+      stdin: process.stdin,
+      stdout: process.stdout,
+      stderr: process.stderr,
+      files: filesOnDisk,
+      clock: systemClock,
+      useColor: process.stdout.isTTY === true && !process.env['NO_COLOR'],
+      exitWith(code) {
+        exitCode = code;
+      },
+    });
+  },
+};
+
+const asked = Object.entries(commands).filter(([name]) => name === process.argv[2]);
+for (const [, load] of asked.length > 0 ? asked : Object.entries(commands)) await load();
 
 try {
   await program.parseAsync(process.argv);

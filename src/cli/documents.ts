@@ -24,7 +24,7 @@ export const defaultLimits: DocumentLimits = {
   jsonContainers: 2_000_000,
   jsonMembers: 6_000_000,
   yamlBytes: 16 * mebibyte,
-  yamlTokens: 1_000_000,
+  yamlTokens: 600_000,
   yamlDocuments: 100_000,
 };
 
@@ -87,11 +87,20 @@ function* parseLines(text: string): Generator<ParsedDocument> {
     const line = text.slice(start, end === -1 ? text.length : end);
     start = end === -1 ? text.length : end + 1;
     number += 1;
-    if (line.trim() !== '') yield { label: `line ${number}`, ...tryJson(line) };
+    if (line.trim() !== '') yield { label: `line ${number}`, ...withoutLine(tryJson(line)) };
   }
 }
 
-function tryJson(text: string): { readonly value: unknown } | { readonly problem: string } {
+/** The label says the line already. */
+function withoutLine(parsed: JsonValue): JsonValue {
+  if ('value' in parsed) return parsed;
+  return { problem: parsed.problem.replace(/ \(line 1\)$/, '').replace('(line 1 column', '(column') };
+}
+
+/** A parsed value, or why it could not be parsed. */
+type JsonValue = { readonly value: unknown } | { readonly problem: string };
+
+function tryJson(text: string): JsonValue {
   try {
     return { value: JSON.parse(text) };
   } catch (error) {
@@ -154,10 +163,7 @@ function isVoid(line: string): boolean {
   return trimmed === '' || trimmed === '---' || trimmed === '...' || trimmed.startsWith('#') || line.startsWith('%');
 }
 
-async function tryYaml(
-  { text, linesBefore }: YamlChunk,
-  limits: DocumentLimits,
-): Promise<{ readonly value: unknown } | { readonly problem: string }> {
+async function tryYaml({ text, linesBefore }: YamlChunk, limits: DocumentLimits): Promise<JsonValue> {
   if (Buffer.byteLength(text) > limits.yamlBytes || count(text, /[\n,[{]/g) > limits.yamlTokens) {
     return {
       problem: `is too large: a YAML document may have ${inMebibytes(limits.yamlBytes)} and ${limits.yamlTokens} values; JSON may have more`,

@@ -1,13 +1,8 @@
-/** `zen-watcher run`: the daemon, from configuration to SIGTERM. */
-import { KubeConfig } from '@kubernetes/client-node';
+/** `zen-watcher run`: its options. The daemon itself is loaded when it is wanted. */
 import type { Command } from 'commander';
 import type { Environment, Flags } from '../config/load.ts';
-import { loadConfig } from '../config/load.ts';
-import { startDaemon } from '../daemon.ts';
-import { systemClock } from '../lib/clock.ts';
-import { sources } from '../sources/registry.ts';
-import { createLogger } from '../telemetry/logger.ts';
 
+/** What run needs from outside. */
 export interface RunIo {
   readonly stdout: NodeJS.WritableStream;
   readonly environment: Environment;
@@ -16,7 +11,8 @@ export interface RunIo {
   stopSignal(): Promise<string>;
 }
 
-interface RunFlags extends Flags {
+/** What its command line says. */
+export interface RunFlags extends Flags {
   readonly kubeconfig?: string;
   readonly context?: string;
 }
@@ -38,38 +34,9 @@ export function addRunCommand(program: Command, io: RunIo): void {
     .option('--metrics-port <port>', 'port of /metrics and the probes; 0 takes a free one', Number)
     .option('--host <address>', 'address to listen on')
     .option('--writes-per-second <n>', 'write budget; 0 is no limit', Number)
-    .action(async (flags: RunFlags) => run(flags, io));
-}
-
-async function run(flags: RunFlags, io: RunIo): Promise<void> {
-  const config = loadConfig(
-    flags,
-    io.environment,
-    sources.map(({ name }) => name),
-  );
-  const logger = createLogger({ level: config.log.level, out: io.stdout });
-  const daemon = await startDaemon({
-    config,
-    kubeConfig: loadKubeConfig(flags),
-    sources,
-    logger,
-    clock: systemClock,
-    random: Math.random,
-    version: io.version,
-  });
-  const signal = await io.stopSignal();
-  logger.info('stopping', { signal });
-  await daemon.stop();
-}
-
-function loadKubeConfig(flags: RunFlags): KubeConfig {
-  const kubeConfig = new KubeConfig();
-  if (flags.kubeconfig === undefined) kubeConfig.loadFromDefault();
-  else kubeConfig.loadFromFile(flags.kubeconfig);
-  if (flags.context !== undefined) {
-    if (kubeConfig.getContextObject(flags.context) === null)
-      throw new Error(`the kubeconfig has no context ${flags.context}`);
-    kubeConfig.setCurrentContext(flags.context);
-  }
-  return kubeConfig;
+    .action(async (flags: RunFlags) => {
+      // On demand: `--help` and `scan` need neither the HTTP client nor the rest of the daemon.
+      const { run } = await import('./run-daemon.ts');
+      await run(flags, io);
+    });
 }

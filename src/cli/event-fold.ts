@@ -1,0 +1,106 @@
+/** The events of one run: findings with one identity are one event, as they are in a cluster. */
+import type { ZenAgentEvent } from '../api/event.ts';
+import { severityRank } from '../api/words.ts';
+import { canonicalJson } from '../lib/hash.ts';
+import { buildEvent } from '../pipeline/event-builder.ts';
+import { identify, OwnerResolver, reportKeyHash } from '../pipeline/identity.ts';
+import { noPods } from '../pipeline/owner.ts';
+import type { Finding, Reading } from '../sources/source.ts';
+
+interface Folded {
+  readonly event: ZenAgentEvent;
+  readonly reportedAtMs: number;
+  readonly tally: Tally;
+}
+
+/** How often a signal happened, and when. State findings do not add up: two reports may hold the same one. */
+interface Tally {
+  readonly count: number;
+  readonly firstMs: number | undefined;
+  readonly lastMs: number | undefined;
+}
+
+/** Collects findings and gives their events. */
+export class EventFold {
+  readonly #events = new Map<string, Folded>();
+  /** Ids of occurrences that were counted: what is in two files happened once. */
+  readonly #counted = new Set<string>();
+  readonly #namespace: string;
+
+  constructor(namespace: string) {
+    this.#namespace = namespace;
+  }
+
+  get size(): number {
+    return this.#events.size;
+  }
+
+  /** Adds what a report says. */
+  add(reading: Reading, now: Date): void {
+    // The tool has not looked yet: nothing follows from what it says.
+    if (reading.completeness === 'not-yet') return;
+    const owners = new OwnerResolver(noPods);
+    const reportKey = reportKeyHash(reading.reportKey, owners);
+    const reportedAtMs = reading.reportedAt?.getTime() ?? 0;
+    for (const finding of reading.findings) {
+      const identity = identify(finding, owners);
+      const resource = owners.resolve(finding.resource);
+      const event = buildEvent(
+        { finding, identity, resource, reportKey, origin: reading.origin },
+        { namespace: this.#namespace, detectedAt: now },
+      );
+      const folded: Folded = { event, reportedAtMs, tally: this.#tallyOf(finding, identity.name) };
+      const other = this.#events.get(identity.name);
+      this.#events.set(identity.name, other === undefined ? folded : fold(other, folded));
+    }
+  }
+
+  /** All events with their status, most severe first, then by name. */
+  sorted(): ZenAgentEvent[] {
+    return [...this.#events.values()]
+      .sort(
+        ({ event: a }, { event: b }) =>
+          severityRank(a.spec.severity) - severityRank(b.spec.severity) || (a.metadata.name < b.metadata.name ? -1 : 1),
+      )
+      .map(withStatus);
+  }
+
+  #tallyOf({ nature }: Finding, name: string): Tally {
+    if (nature.kind === 'state') return { count: 1, firstMs: undefined, lastMs: undefined };
+    const ids = nature.occurrenceIds?.map((id) => `${name} ${id}`);
+    const fresh = ids?.filter((id) => !this.#counted.has(id));
+    for (const id of fresh ?? []) this.#counted.add(id);
+    const ms = nature.at.getTime();
+    return { count: fresh?.length ?? nature.occurrences, firstMs: ms, lastMs: ms };
+  }
+}
+
+/** The better described of the two, with what both counted. */
+function fold(a: Folded, b: Folded): Folded {
+  const { event, reportedAtMs } = isBetter(b, a) ? b : a;
+  const isState = a.tally.firstMs === undefined;
+  const times = [a.tally.firstMs, a.tally.lastMs, b.tally.firstMs, b.tally.lastMs].filter((ms) => ms !== undefined);
+  const tally = {
+    count: isState ? 1 : a.tally.count + b.tally.count,
+    firstMs: isState ? undefined : Math.min(...times),
+    lastMs: isState ? undefined : Math.max(...times),
+  };
+  return { event, reportedAtMs, tally };
+}
+
+/** More severe, else newer, else first in an order of its content: never by the order of files or entries. */
+function isBetter(a: Folded, b: Folded): boolean {
+  const bySeverity = severityRank(a.event.spec.severity) - severityRank(b.event.spec.severity);
+  if (bySeverity !== 0) return bySeverity < 0;
+  if (a.reportedAtMs !== b.reportedAtMs) return a.reportedAtMs > b.reportedAtMs;
+  return canonicalJson(a.event.spec) < canonicalJson(b.event.spec);
+}
+
+function withStatus({ event, tally }: Folded): ZenAgentEvent {
+  const { count, firstMs, lastMs } = tally;
+  const times =
+    firstMs === undefined || lastMs === undefined
+      ? {}
+      : { firstSeen: new Date(firstMs).toISOString(), lastSeen: new Date(lastMs).toISOString() };
+  return { ...event, status: { phase: 'Active', count, ...times } };
+}

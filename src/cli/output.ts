@@ -1,0 +1,47 @@
+/** A stream of text that ends silently when its reader has gone (`zen-watcher scan . | head`). */
+export class Output {
+  readonly #stream: NodeJS.WritableStream;
+  #isClosed = false;
+
+  constructor(stream: NodeJS.WritableStream) {
+    this.#stream = stream;
+    // Without a listener a broken pipe would end the process; the callback of write() says the same once more.
+    stream.on('error', this.#onError);
+  }
+
+  /** True once nobody reads any more: there is no point in making further text. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Resolves when the text is handed on, so that slow readers slow us down. Rejects for a full disk and the like. */
+  async write(text: string): Promise<void> {
+    if (this.#isClosed || text === '') return;
+    await new Promise<void>((resolve, reject) => {
+      this.#stream.write(text, (error) => {
+        if (error === undefined || error === null) resolve();
+        else if (isBrokenPipe(error)) {
+          this.#isClosed = true;
+          resolve();
+        } else reject(error);
+      });
+    });
+  }
+
+  /** Stops listening to the stream, which stays open: it is not ours. */
+  async release(): Promise<void> {
+    // The event of an error comes after the callback of the write that it belongs to.
+    await new Promise((resolve) => setImmediate(resolve));
+    // After a broken pipe every further write fails again: there the listener has to stay.
+    if (!this.#isClosed) this.#stream.off('error', this.#onError);
+  }
+
+  readonly #onError = (error: Error): void => {
+    if (isBrokenPipe(error)) this.#isClosed = true;
+  };
+}
+
+function isBrokenPipe(error: Error): boolean {
+  const code = 'code' in error ? error.code : undefined;
+  return code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED';
+}

@@ -1,0 +1,30 @@
+/** What `zen-watcher run` does: the daemon, from configuration to SIGTERM. Loaded on demand. */
+import { loadConfig } from '../config/load.ts';
+import { startDaemon } from '../daemon.ts';
+import { loadKubeConfig } from '../kube/kube-config.ts';
+import { systemClock } from '../lib/clock.ts';
+import { sources } from '../sources/registry.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import type { RunFlags, RunIo } from './run.ts';
+
+/** Runs until it is asked to stop. */
+export async function run(flags: RunFlags, io: RunIo): Promise<void> {
+  const config = loadConfig(
+    flags,
+    io.environment,
+    sources.map(({ name }) => name),
+  );
+  const logger = createLogger({ level: config.log.level, out: io.stdout });
+  const daemon = await startDaemon({
+    config,
+    kubeConfig: loadKubeConfig({ file: flags.kubeconfig, context: flags.context, environment: io.environment }),
+    sources,
+    logger,
+    clock: systemClock,
+    random: Math.random,
+    version: io.version,
+  });
+  const signal = await io.stopSignal();
+  logger.info('stopping', { signal });
+  await daemon.stop();
+}
