@@ -45,22 +45,24 @@ export function hash52(text: string): number {
   return value || 1;
 }
 
-/** 32 bytes as latin1 text. */
-function digest(text: string): string {
+/** SHA-256 of the text as latin1 text: 32 characters, one a byte. */
+export function digest(text: string): string {
   return hash('sha256', text, { outputEncoding: 'latin1' });
 }
 
+/** Deeper than anything we write; what a hand-made object holds below is one and the same. */
+const greatestDepth = 64;
+
 /** JSON with object keys in order, so that equal values give equal text whoever serialized them. Undefined members are left out. */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;
-  if (value !== null && typeof value === 'object') {
-    const record = value as Record<string, unknown>;
-    let text = '';
-    for (const key of Object.keys(record).sort()) {
-      if (record[key] === undefined) continue;
-      text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(record[key])}`;
-    }
-    return `{${text}}`;
+export function canonicalJson(value: unknown, depth = greatestDepth): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
+  if (depth === 0) return '"…"';
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null, depth - 1)).join(',')}]`;
+  const record = value as Record<string, unknown>;
+  let text = '';
+  for (const key of Object.keys(record).sort()) {
+    if (record[key] === undefined) continue;
+    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(record[key], depth - 1)}`;
   }
-  return JSON.stringify(value) ?? 'null';
+  return `{${text}}`;
 }

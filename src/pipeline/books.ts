@@ -12,6 +12,7 @@ import { rejectionReasons } from '../sources/source.ts';
 export const accounts = ['written', 'unchanged', 'merged', 'muted', 'filtered', 'folded', 'fenced'] as const;
 export type Account = (typeof accounts)[number];
 
+/** What the books say at one moment. */
 export interface Balance {
   readonly received: number;
   readonly pending: number;

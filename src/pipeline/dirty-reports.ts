@@ -1,7 +1,9 @@
 /**
  * Reports that must be read again: the queue was full when the watch showed them, a Pod they name was not known yet, an
- * event of theirs was changed by hand. Each key waits once; reading waits for room in the queue.
+ * event of theirs was changed by hand. Each key waits once and is read by one at a time; reading waits for room in the
+ * queue.
  */
+import type { BackoffOptions } from '../lib/backoff.ts';
 import { backoffMs } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { RawDocument } from '../sources/source.ts';
@@ -14,6 +16,7 @@ export interface DirtyReportsParts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly reread: Reread;
+  readonly retry?: BackoffOptions;
   /** Takes in what was read; undefined: it is gone. */
   take(key: ObjectKey, document: RawDocument | undefined): void;
   failed(key: ObjectKey, error: unknown): void;
@@ -21,17 +24,24 @@ export interface DirtyReportsParts {
 
 interface Waiting {
   readonly notBeforeMs: number;
-  readonly attempt: number;
+  /** How often reading it has failed so far. */
+  readonly failures: number;
+}
+
+interface Running {
+  /** The watch told something newer meanwhile: what is read now may be older than that. */
+  isOutdated: boolean;
 }
 
 const concurrency = 4;
-const retry = { firstMs: 500, maximumMs: 30_000 };
+const defaultRetry: BackoffOptions = { firstMs: 500, maximumMs: 30_000 };
 
 export class DirtyReports {
   readonly #parts: DirtyReportsParts;
   readonly #waiting = new Map<ObjectKey, Waiting>();
-  #running = 0;
+  readonly #running = new Map<ObjectKey, Running>();
   #timer: NodeJS.Timeout | undefined;
+  #timerDueMs = Number.POSITIVE_INFINITY;
   #isStopped = false;
   #awaitsRoom = false;
 
@@ -40,21 +50,23 @@ export class DirtyReports {
   }
 
   get size(): number {
-    return this.#waiting.size + this.#running;
+    return this.#waiting.size + this.#running.size;
   }
 
-  /** Asks for a report to be read again, not before `afterMs`. The later of two wishes wins. */
+  /** Asks for a report to be read again, not before `afterMs`. The sooner of two wishes wins, unless reading it fails. */
   add(key: ObjectKey, afterMs: number): void {
     const notBeforeMs = this.#parts.clock.monotonicMs() + afterMs;
     const earlier = this.#waiting.get(key);
-    if (earlier !== undefined && earlier.notBeforeMs >= notBeforeMs) return;
-    this.#waiting.set(key, { notBeforeMs, attempt: earlier?.attempt ?? 0 });
-    this.#schedule(afterMs);
+    if (earlier !== undefined && (earlier.failures > 0 || earlier.notBeforeMs <= notBeforeMs)) return;
+    this.#waiting.set(key, { notBeforeMs, failures: 0 });
+    this.#schedule(notBeforeMs);
   }
 
-  /** The report is gone: there is nothing to read. */
+  /** The watch told of the report: there is nothing to read, and what is being read is old. */
   forget(key: ObjectKey): void {
     this.#waiting.delete(key);
+    const running = this.#running.get(key);
+    if (running !== undefined) running.isOutdated = true;
   }
 
   stop(): void {
@@ -62,15 +74,20 @@ export class DirtyReports {
     clearTimeout(this.#timer);
   }
 
-  #schedule(afterMs: number): void {
+  /** Sees to it that there is a look at the waiting keys at that time at the latest. */
+  #schedule(atMs: number): void {
+    if (this.#isStopped || atMs >= this.#timerDueMs) return;
     clearTimeout(this.#timer);
-    if (this.#isStopped) return;
-    this.#timer = setTimeout(() => this.#pump(), Math.max(1, Math.ceil(afterMs)));
+    this.#timerDueMs = atMs;
+    const delayMs = Math.max(1, Math.ceil(atMs - this.#parts.clock.monotonicMs()));
+    this.#timer = setTimeout(() => {
+      this.#timerDueMs = Number.POSITIVE_INFINITY;
+      this.#pump();
+    }, delayMs);
   }
 
   #pump(): void {
-    if (this.#isStopped) return;
-    if (this.#awaitsRoom) return;
+    if (this.#isStopped || this.#awaitsRoom) return;
     if (this.#parts.queue.isFull) {
       this.#awaitsRoom = true;
       void this.#parts.queue.room().then(() => {
@@ -81,32 +98,33 @@ export class DirtyReports {
     }
     const now = this.#parts.clock.monotonicMs();
     let soonestMs = Number.POSITIVE_INFINITY;
-    for (const [key, { notBeforeMs, attempt }] of this.#waiting) {
-      if (this.#running >= concurrency) return;
+    for (const [key, { notBeforeMs, failures }] of this.#waiting) {
+      if (this.#running.size >= concurrency) return;
+      if (this.#running.has(key)) continue;
       if (notBeforeMs > now) {
         soonestMs = Math.min(soonestMs, notBeforeMs);
         continue;
       }
       this.#waiting.delete(key);
-      this.#running += 1;
-      void this.#read(key, attempt).finally(() => {
-        this.#running -= 1;
+      const running = { isOutdated: false };
+      this.#running.set(key, running);
+      void this.#read(key, running, failures).finally(() => {
+        this.#running.delete(key);
         this.#pump();
       });
     }
-    if (soonestMs !== Number.POSITIVE_INFINITY) this.#schedule(soonestMs - now);
+    if (soonestMs !== Number.POSITIVE_INFINITY) this.#schedule(soonestMs);
   }
 
-  async #read(key: ObjectKey, attempt: number): Promise<void> {
+  async #read(key: ObjectKey, running: Running, failures: number): Promise<void> {
     try {
       const document = await this.#parts.reread(key);
-      if (!this.#isStopped) this.#parts.take(key, document);
+      if (!this.#isStopped && !running.isOutdated) this.#parts.take(key, document);
     } catch (error) {
-      if (this.#isStopped) return;
+      if (this.#isStopped || running.isOutdated) return;
       this.#parts.failed(key, error);
-      const next = attempt + 1;
-      const notBeforeMs = this.#parts.clock.monotonicMs() + backoffMs(next, retry, this.#parts.random);
-      if (!this.#waiting.has(key)) this.#waiting.set(key, { notBeforeMs, attempt: next });
+      const waitMs = backoffMs(failures + 1, this.#parts.retry ?? defaultRetry, this.#parts.random);
+      this.#waiting.set(key, { notBeforeMs: this.#parts.clock.monotonicMs() + waitMs, failures: failures + 1 });
     }
   }
 }

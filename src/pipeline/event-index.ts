@@ -6,7 +6,12 @@
  * and the links between them (report key, describer). Row numbers are stable until the row is freed.
  */
 import type { Severity } from '../api/words.ts';
-import { fingerprintCharactersInName, severities } from '../api/words.ts';
+import { severities } from '../api/words.ts';
+import type { ParsedName } from './event-name.ts';
+import { formatFingerprintHead, parseName } from './event-name.ts';
+import { Interned } from './interned.ts';
+import { grown } from './packed.ts';
+import { RowLists } from './row-lists.ts';
 
 /** A row number. 0 is no row. */
 export type Row = number;
@@ -16,9 +21,6 @@ const resolvedFlag = 2;
 const editedFlag = 4;
 const fullKeyWords = 5;
 const initialRows = 256;
-const letters = 'abcdefghijklmnopqrstuvwxyz234567';
-const charCodes = new Uint8Array(128).fill(255);
-for (let i = 0; i < letters.length; i += 1) charCodes[letters.charCodeAt(i)] = i;
 
 /** What the server has of an event, as read from it or answered by it. */
 export interface StoredState {
@@ -29,26 +31,6 @@ export interface StoredState {
   /** True when another field manager owns part of spec: somebody else wrote it. */
   readonly isEdited: boolean;
   readonly count: number;
-}
-
-/** Words that occur in many rows, as numbers. */
-class Interned {
-  readonly #numbers = new Map<string, number>();
-  readonly #words: string[] = [''];
-
-  number(word: string): number {
-    let number = this.#numbers.get(word);
-    if (number === undefined) {
-      number = this.#words.length;
-      this.#words.push(word);
-      this.#numbers.set(word, number);
-    }
-    return number;
-  }
-
-  word(number: number): string {
-    return this.#words[number] ?? '';
-  }
 }
 
 export class EventIndex {
@@ -69,16 +51,9 @@ export class EventIndex {
   #count = new Uint32Array(initialRows);
   #holders = new Uint32Array(initialRows);
   #describer = new Float64Array(initialRows);
-  #reportKey = new Uint32Array(initialRows);
-  #nextOfKey = new Uint32Array(initialRows);
-  #previousOfKey = new Uint32Array(initialRows);
+  readonly #byReportKey = new RowLists(initialRows);
   readonly #sources = new Interned();
   readonly #namespaces = new Interned();
-  /** Report keys in use: their hashes, numbered; a number is free again when its last row leaves. */
-  readonly #keyNumbers = new Map<string, number>();
-  readonly #keyHashes: string[] = [''];
-  readonly #firstOfKey: number[] = [0];
-  readonly #freeKeys: number[] = [];
   /** resourceVersions that are not plain integers: legal, though no server of today makes them. */
   readonly #oddVersions = new Map<Row, string>();
 
@@ -90,7 +65,8 @@ export class EventIndex {
   /** The row of an event name, or 0. */
   find(name: string): Row {
     const key = parseName(name);
-    return key === undefined ? 0 : this.#lookUp(key, this.#sources.number(key.source));
+    const source = key === undefined ? undefined : this.#sources.find(key.source);
+    return key === undefined || source === undefined ? 0 : this.#lookUp(key, source);
   }
 
   /** The row of an event name, made when it is not there. Throws for a name that no fingerprint can have made. */
@@ -114,7 +90,7 @@ export class EventIndex {
 
   /** Frees a row that is neither on the server nor held by a report. */
   release(row: Row): void {
-    if (this.isOnServer(row) || this.holders(row) > 0) return;
+    if (row === 0 || this.isOnServer(row) || this.holders(row) > 0) return;
     this.setReportKey(row, '');
     const bucket = this.#bucketOf(this.#keys[row * fullKeyWords] ?? 0);
     let previous = 0;
@@ -134,7 +110,7 @@ export class EventIndex {
   name(row: Row): string {
     const at = row * fullKeyWords;
     const tail = this.#keys[at + 4] ?? 0;
-    return `${this.#sources.word(tail >>> 2)}-${formatKey(this.#keys.subarray(at, at + 4), tail & 3)}`;
+    return `${this.#sources.word(tail >>> 2)}-${formatFingerprintHead(this.#keys.subarray(at, at + 4), tail & 3)}`;
   }
 
   namespace(row: Row): string {
@@ -172,8 +148,7 @@ export class EventIndex {
 
   /** Notes what the server has now. */
   setStored(row: Row, state: StoredState): void {
-    this.#flags[row] =
-      onServerFlag | (state.isResolved ? resolvedFlag : 0) | (state.isEdited ? editedFlag : 0);
+    this.#flags[row] = onServerFlag | (state.isResolved ? resolvedFlag : 0) | (state.isEdited ? editedFlag : 0);
     this.#severity[row] = severities.indexOf(state.severity);
     this.#stored[row] = state.contentHash;
     this.#count[row] = state.count;
@@ -220,39 +195,19 @@ export class EventIndex {
     this.#describer[row] = report;
   }
 
-  /** Whether the row is under any report key. */
-  hasReportKey(row: Row): boolean {
-    return (this.#reportKey[row] ?? 0) !== 0;
-  }
-
   /** The hash of the report key that the row is under; '' when it is under none. */
   reportKey(row: Row): string {
-    return this.#keyHashes[this.#reportKey[row] ?? 0] ?? '';
+    return this.#byReportKey.keyOf(row);
   }
 
   /** Puts the row under a report key, taking it out of the one it was under. '' takes it out only. */
   setReportKey(row: Row, hash: string): void {
-    const current = this.#reportKey[row] ?? 0;
-    if (this.#keyHashes[current] === hash) return;
-    if (current !== 0) this.#unlink(row, current);
-    const number = hash === '' ? 0 : this.#keyNumber(hash);
-    this.#reportKey[row] = number;
-    if (number === 0) return;
-    const first = this.#firstOfKey[number] ?? 0;
-    this.#nextOfKey[row] = first;
-    this.#previousOfKey[row] = 0;
-    if (first !== 0) this.#previousOfKey[first] = row;
-    this.#firstOfKey[number] = row;
+    this.#byReportKey.put(row, hash);
   }
 
   /** The rows under a report key. A row may be released once it was yielded. */
-  *rowsOfKey(hash: string): Generator<Row> {
-    let row = this.#firstOfKey[this.#keyNumbers.get(hash) ?? 0] ?? 0;
-    while (row !== 0) {
-      const following = this.#nextOfKey[row] ?? 0;
-      yield row;
-      row = following;
-    }
+  rowsOfKey(hash: string): Generator<Row> {
+    return this.#byReportKey.rows(hash);
   }
 
   /** All rows in use. */
@@ -264,32 +219,6 @@ export class EventIndex {
 
   #has(row: Row, flag: number): boolean {
     return ((this.#flags[row] ?? 0) & flag) !== 0;
-  }
-
-  #keyNumber(hash: string): number {
-    let number = this.#keyNumbers.get(hash);
-    if (number === undefined) {
-      number = this.#freeKeys.pop() ?? this.#firstOfKey.length;
-      this.#firstOfKey[number] = 0;
-      this.#keyHashes[number] = hash;
-      this.#keyNumbers.set(hash, number);
-    }
-    return number;
-  }
-
-  #unlink(row: Row, key: number): void {
-    const following = this.#nextOfKey[row] ?? 0;
-    const previous = this.#previousOfKey[row] ?? 0;
-    if (previous === 0) this.#firstOfKey[key] = following;
-    else this.#nextOfKey[previous] = following;
-    if (following !== 0) this.#previousOfKey[following] = previous;
-    if (this.#firstOfKey[key] === 0) {
-      this.#keyNumbers.delete(this.#keyHashes[key] ?? '');
-      this.#keyHashes[key] = '';
-      this.#freeKeys.push(key);
-    }
-    this.#nextOfKey[row] = 0;
-    this.#previousOfKey[row] = 0;
   }
 
   #lookUp(key: ParsedName, source: number): Row {
@@ -329,9 +258,6 @@ export class EventIndex {
       this.#count,
       this.#holders,
       this.#describer,
-      this.#reportKey,
-      this.#nextOfKey,
-      this.#previousOfKey,
     ];
   }
 
@@ -341,35 +267,18 @@ export class EventIndex {
     if (this.#used < this.#capacity) return this.#used;
     this.#capacity *= 2;
     const capacity = this.#capacity;
-    const words = (column: Uint32Array, length = capacity) => {
-      const grown = new Uint32Array(length);
-      grown.set(column);
-      return grown;
-    };
-    const bytes = (column: Uint8Array) => {
-      const grown = new Uint8Array(capacity);
-      grown.set(column);
-      return grown;
-    };
-    const doubles = (column: Float64Array) => {
-      const grown = new Float64Array(capacity);
-      grown.set(column);
-      return grown;
-    };
-    this.#keys = words(this.#keys, capacity * fullKeyWords);
-    this.#next = words(this.#next);
-    this.#namespace = words(this.#namespace);
-    this.#flags = bytes(this.#flags);
-    this.#severity = bytes(this.#severity);
-    this.#stored = doubles(this.#stored);
-    this.#wanted = doubles(this.#wanted);
-    this.#version = doubles(this.#version);
-    this.#count = words(this.#count);
-    this.#holders = words(this.#holders);
-    this.#describer = doubles(this.#describer);
-    this.#reportKey = words(this.#reportKey);
-    this.#nextOfKey = words(this.#nextOfKey);
-    this.#previousOfKey = words(this.#previousOfKey);
+    this.#keys = grown(this.#keys, capacity * fullKeyWords);
+    this.#next = grown(this.#next, capacity);
+    this.#namespace = grown(this.#namespace, capacity);
+    this.#flags = grown(this.#flags, capacity);
+    this.#severity = grown(this.#severity, capacity);
+    this.#stored = grown(this.#stored, capacity);
+    this.#wanted = grown(this.#wanted, capacity);
+    this.#version = grown(this.#version, capacity);
+    this.#count = grown(this.#count, capacity);
+    this.#holders = grown(this.#holders, capacity);
+    this.#describer = grown(this.#describer, capacity);
+    this.#byReportKey.grow(capacity);
     this.#rehash();
     return this.#used;
   }
@@ -383,50 +292,6 @@ export class EventIndex {
       this.#buckets[bucket] = row;
     }
   }
-}
-
-interface ParsedName {
-  readonly source: string;
-  /** 128 bits of the fingerprint. */
-  readonly words: readonly [number, number, number, number];
-  /** The last 2 of its 130 bits. */
-  readonly tail: number;
-}
-
-/** `<source>-<26 characters of base32>` taken apart; undefined for every other name. */
-function parseName(name: string): ParsedName | undefined {
-  const start = name.length - fingerprintCharactersInName;
-  if (start < 2 || name.charCodeAt(start - 1) !== 45) return undefined;
-  const words: [number, number, number, number] = [0, 0, 0, 0];
-  let value = 0;
-  let bits = 0;
-  let word = 0;
-  for (let at = start; at < name.length; at += 1) {
-    const code = name.charCodeAt(at);
-    const letter = code < 128 ? (charCodes[code] ?? 255) : 255;
-    if (letter === 255) return undefined;
-    // 26 letters are 130 bits: four words of 32, taken as they fill up, and 2 bits left over.
-    const room = 32 - bits;
-    if (room > 5) {
-      value = (value << 5) | letter;
-      bits += 5;
-    } else {
-      words[word] = ((value << room) | (letter >>> (5 - room))) >>> 0;
-      word += 1;
-      bits = 5 - room;
-      value = letter & ((1 << bits) - 1);
-    }
-  }
-  return { source: name.slice(0, start - 1), words, tail: value & 3 };
-}
-
-function formatKey(words: Uint32Array, tail: number): string {
-  let bits = 0n;
-  for (const word of words) bits = (bits << 32n) | BigInt(word);
-  bits = (bits << 2n) | BigInt(tail);
-  let text = '';
-  for (let at = fingerprintCharactersInName - 1; at >= 0; at -= 1) text += letters[Number((bits >> BigInt(at * 5)) & 31n)];
-  return text;
 }
 
 /** Two bits of the fingerprint and the source's number share a word. */

@@ -21,6 +21,7 @@ export const defaultThresholds: Thresholds = {
 /** `scan` shows everything. */
 export const noThresholds: Thresholds = { default: 'info' };
 
+/** Whether a finding passes, and why. */
 export interface FilterVerdict {
   readonly accepted: boolean;
   /** The rule that decided, for `explain`. */

@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Format, RawDocument, Reading, Rejection } from '../sources/source.ts';
 import { MalformedReport } from '../sources/source.ts';
 import type { Books } from './books.ts';
+import { unexpected } from './reading-plan.ts';
 import type { Reconciler } from './reconciler.ts';
 import type { ObjectKey } from './report-table.ts';
 
@@ -49,10 +50,4 @@ export class Intake {
       return undefined;
     }
   }
-}
-
-/** A mapping that throws anything else has a bug; the document that shows it must not stop the others. */
-function unexpected(error: unknown): Rejection {
-  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return { reason: 'malformed', place: '.', message: `could not be mapped (${message})` };
 }

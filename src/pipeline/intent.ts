@@ -17,6 +17,9 @@ interface IntentBase {
   readonly bytes: number;
 }
 
+/** About what an intent takes in memory besides its body. */
+export const intentOverheadBytes = 600;
+
 /** What a log line and a metric say of an event. */
 export interface EventFacts {
   readonly category: Category;
@@ -54,6 +57,7 @@ export interface SignalIntent extends IntentBase {
   readonly lastSeen: Date;
 }
 
+/** One intent. */
 export type Intent = PresentIntent | ResolvedIntent | SignalIntent;
 
 /** The intent that stands for both: signals add up, everything else is replaced by the newer. */

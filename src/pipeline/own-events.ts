@@ -1,14 +1,14 @@
 /**
  * Keeps the index true to the events on the server, from two witnesses: the watch on our own events, and the answers to
- * our writes. A watch lags behind the answers: until it shows the version that a write was answered with, what it says of
- * that event is older news.
+ * our writes. A watch lags behind the answers: until it shows the version that a write was answered with, or a newer one,
+ * what it says of that event is older news.
  */
 import type { ObjectReference } from '../api/event.ts';
 import { fieldManager, reportAnnotation } from '../api/event.ts';
+import type { StoredEvent } from '../api/stored-event.ts';
 import { fingerprintCharactersInName } from '../api/words.ts';
 import { contentHash } from './event-builder.ts';
 import type { EventIndex, Row, StoredState } from './event-index.ts';
-import type { StoredEvent } from '../api/stored-event.ts';
 
 /** What was learnt about an event that is ours. */
 export interface Observation {
@@ -31,11 +31,15 @@ export function isOwn(event: StoredEvent): boolean {
 
 export class OwnEvents {
   readonly #index: EventIndex;
-  /** resourceVersion of our last write, until the watch has shown it. */
+  /** resourceVersion of our last write or read, until the watch has shown it or something newer. */
   readonly #unseen = new Map<Row, string>();
-  /** While a request about an event is under way: the versions that the watch showed meanwhile. */
-  readonly #underWay = new Map<string, Set<string>>();
-  #foreign = new Set<string>();
+  /** Rows of which the watch had not shown our last write when the listing under way began. */
+  readonly #unlisted = new Set<Row>();
+  /** While a request about an event is under way: the version known before, and those that the watch showed meanwhile. */
+  readonly #underWay = new Map<string, { readonly before: string | undefined; readonly shown: Set<string> }>();
+  readonly #foreign = new Set<string>();
+  /** resourceVersion of the last complete listing, where it is known. */
+  #listedAt = '';
 
   constructor(index: EventIndex) {
     this.#index = index;
@@ -48,22 +52,44 @@ export class OwnEvents {
 
   /** A fresh listing shows the present state whatever we wrote before: no older news can follow. */
   listingBegan(): void {
+    for (const row of this.#unseen.keys()) this.#unlisted.add(row);
     this.#unseen.clear();
   }
 
-  /** Takes in what a listing or the watch shows. Undefined: foreign, or older than what we know. */
+  /**
+   * The listing was told to its end. Returns the rows of events that are gone without anyone having said so: the watch
+   * broke off before it showed our write, and the listing lacks them. `resourceVersion` is the listing's own, where it is
+   * known: what was written while it ran and is not newer than it would have been in it.
+   */
+  listingComplete(resourceVersion?: string): Row[] {
+    const gone: Row[] = [];
+    for (const row of this.#unlisted) if (!this.#unseen.has(row) && this.#index.isOnServer(row)) gone.push(row);
+    this.#unlisted.clear();
+    if (resourceVersion !== undefined) {
+      this.#listedAt = resourceVersion;
+      for (const [row, ours] of this.#unseen) if (isNewer(resourceVersion, ours)) gone.push(row);
+    }
+    for (const row of gone) {
+      this.#unseen.delete(row);
+      this.#index.clearStored(row);
+    }
+    return gone;
+  }
+
+  /** Takes in what a listing or the watch shows. Undefined: foreign, or nothing that was not known. */
   observe(event: StoredEvent): Observation | undefined {
     const { name, namespace, resourceVersion } = event.metadata;
     if (!isOwn(event)) {
       this.#foreign.add(`${namespace}/${name}`);
       return undefined;
     }
-    this.#underWay.get(name)?.add(resourceVersion);
+    this.#underWay.get(name)?.shown.add(resourceVersion);
     const row = this.#index.obtain(name, namespace);
+    this.#unlisted.delete(row);
     const unseen = this.#unseen.get(row);
     if (unseen !== undefined) {
-      if (unseen === resourceVersion) this.#unseen.delete(row);
-      return undefined;
+      if (unseen !== resourceVersion && !isNewer(resourceVersion, unseen)) return undefined;
+      this.#unseen.delete(row);
     }
     if (this.#index.isOnServer(row) && this.#index.resourceVersion(row) === resourceVersion) return undefined;
     this.#store(row, event);
@@ -75,43 +101,56 @@ export class OwnEvents {
     this.#foreign.delete(`${namespace}/${name}`);
     const row = this.#index.find(name);
     if (row === 0 || this.#unseen.has(row)) return 0;
+    this.#unlisted.delete(row);
     this.#index.clearStored(row);
     return row;
   }
 
   /** A request about the event is about to be sent. One at a time per event. */
   begin(name: string): void {
-    this.#underWay.set(name, new Set());
+    const row = this.#index.find(name);
+    const before = this.#index.isOnServer(row) ? this.#index.resourceVersion(row) : undefined;
+    this.#underWay.set(name, { before, shown: new Set() });
   }
 
   end(name: string): void {
     this.#underWay.delete(name);
   }
 
-  /** Takes in what the server answered to a write or a read of ours, between begin() and end(). */
+  /**
+   * Takes in what the server answered to a write or a read of ours, between begin() and end(). The event may be gone all
+   * the same: deleted since, and a listing that lacks it was faster than the answer.
+   */
   answered(event: StoredEvent): Row {
     const { name, namespace, resourceVersion } = event.metadata;
     const row = this.#index.obtain(name, namespace);
-    const isKnown = this.#index.isOnServer(row) && this.#index.resourceVersion(row) === resourceVersion;
     // The watch can be faster than the answer: then what it shows is as new as the answer, or newer.
-    if (isKnown || this.#underWay.get(name)?.has(resourceVersion)) return row;
+    const underWay = this.#underWay.get(name);
+    if (underWay?.before === resourceVersion || underWay?.shown.has(resourceVersion)) return row;
+    if (this.#index.isOnServer(row)) {
+      const known = this.#index.resourceVersion(row);
+      if (known === resourceVersion || isNewer(known, resourceVersion)) return row;
+    } else if (isNewer(this.#listedAt, resourceVersion)) return row;
     this.#store(row, event);
     this.#unseen.set(row, resourceVersion);
     return row;
   }
 
-  /** A read of ours found no such event. */
+  /** A read of ours found no such event. What the watch showed meanwhile is left to it: it will show the deletion too. */
   missing(name: string): void {
     const row = this.#index.find(name);
     if (row === 0) return;
+    const isLeftToWatch = !this.#unseen.has(row) && (this.#underWay.get(name)?.shown.size ?? 0) > 0;
+    if (isLeftToWatch) return;
     this.#unseen.delete(row);
+    this.#unlisted.delete(row);
     this.#index.clearStored(row);
   }
 
   #store(row: Row, event: StoredEvent): void {
     this.#index.setStored(row, storedState(event));
     const reportKey = event.metadata.annotations?.[reportAnnotation];
-    if (reportKey !== undefined && !this.#index.hasReportKey(row)) this.#index.setReportKey(row, reportKey);
+    if (reportKey !== undefined && this.#index.reportKey(row) === '') this.#index.setReportKey(row, reportKey);
   }
 }
 
@@ -125,6 +164,16 @@ export function storedState(event: StoredEvent): StoredState {
     isEdited: isEditedByOthers(event),
     count: event.status?.count ?? 1,
   };
+}
+
+const plainVersion = /^[1-9]\d{0,14}$/;
+
+/**
+ * Whether a resourceVersion is known to be newer than another one of the same collection. They are in order where both are
+ * plain numbers (promised since Kubernetes 1.35, true of etcd always); of others nothing but equality is known.
+ */
+function isNewer(version: string, other: string): boolean {
+  return plainVersion.test(version) && plainVersion.test(other) && Number(version) > Number(other);
 }
 
 /** Another field manager owns part of spec: somebody else created or changed it. */

@@ -7,8 +7,15 @@ import type { ResourceReference } from '../sources/source.ts';
 
 /** The alphabet of Kubernetes' random names (k8s.io/apimachinery/pkg/util/rand): no vowels, no 0, 1, 3. */
 const safe = 'bcdfghjklmnpqrstvwxz2456789';
-const replicaSetName = new RegExp(`^(.+)-([${safe}]{6,10})$`);
-const deploymentPodName = new RegExp(`^(.+)-([${safe}]{6,10})-[${safe}]{5}$`);
+/**
+ * What a pod-template-hash is made of: the decimal digits of a 32 bit number, each put through that alphabet, which gives
+ * these ten letters only. (With the whole alphabet the Pods of one CronJob's Job in eight, named after a time in minutes,
+ * would pass for a Deployment's.)
+ */
+const templateHash = '[456789bcdf]{6,10}';
+const replicaSetName = new RegExp(`^(.+)-${templateHash}$`);
+const deploymentPodName = new RegExp(`^(.+)-${templateHash}-[${safe}]{5}$`);
+const randomTail = new RegExp(`-[${safe}]{5}$`);
 /** A CronJob's Job: its name and the scheduled time in minutes since the epoch (8 digits until 2160). */
 const cronJobName = /^(.+)-\d{8}$/;
 
@@ -26,21 +33,25 @@ export type PodLookup = (namespace: string, name: string) => PodOwner | 'none' |
 /** A look-up for places without a cluster: it knows no Pod. */
 export const noPods: PodLookup = () => 'unknown';
 
+/** The workload that a reference stands for. */
 export interface Collapsed {
   readonly resource: ResourceReference;
   /** False when a Pod had to be looked up and was not found: the name is the Pod's own for want of better. */
   readonly isProven: boolean;
 }
 
+/** A Pod can be owned by a Pod (a Spark driver's executors), and by hand even in a circle. */
+const greatestOwnerHops = 4;
+
 /** The workload that a reference stands for. Never throws; a reference that proves nothing is returned as it is. */
-export function collapseOwner(reference: ResourceReference, lookUpPod: PodLookup): Collapsed {
+export function collapseOwner(reference: ResourceReference, lookUpPod: PodLookup, hops = greatestOwnerHops): Collapsed {
   switch (reference.kind) {
     case 'ReplicaSet':
       return { resource: ownerOfReplicaSet(reference), isProven: true };
     case 'Job':
       return { resource: ownerOfJob(reference), isProven: true };
     case 'Pod':
-      return ownerOfPod(reference, lookUpPod);
+      return ownerOfPod(reference, lookUpPod, hops);
     default:
       return { resource: reference, isProven: true };
   }
@@ -48,10 +59,7 @@ export function collapseOwner(reference: ResourceReference, lookUpPod: PodLookup
 
 function ownerOfReplicaSet(reference: ResourceReference): ResourceReference {
   const { name, podTemplateHash } = reference;
-  if (podTemplateHash !== undefined && name.endsWith(`-${podTemplateHash}`)) {
-    return owner(reference, 'apps/v1', 'Deployment', name.slice(0, -podTemplateHash.length - 1));
-  }
-  const deployment = replicaSetName.exec(name)?.[1];
+  const deployment = withoutHash(name, podTemplateHash) ?? replicaSetName.exec(name)?.[1];
   return deployment === undefined ? reference : owner(reference, 'apps/v1', 'Deployment', deployment);
 }
 
@@ -60,10 +68,11 @@ function ownerOfJob(reference: ResourceReference): ResourceReference {
   return cronJob === undefined ? reference : owner(reference, 'batch/v1', 'CronJob', cronJob);
 }
 
-function ownerOfPod(reference: ResourceReference, lookUpPod: PodLookup): Collapsed {
-  const deployment = deploymentPodName.exec(reference.name)?.[1];
-  if (deployment !== undefined) return { resource: owner(reference, 'apps/v1', 'Deployment', deployment), isProven: true };
-  if (reference.namespace === undefined) return { resource: reference, isProven: true };
+function ownerOfPod(reference: ResourceReference, lookUpPod: PodLookup, hops: number): Collapsed {
+  const deployment = deploymentOfPod(reference);
+  if (deployment !== undefined)
+    return { resource: owner(reference, 'apps/v1', 'Deployment', deployment), isProven: true };
+  if (reference.namespace === undefined || hops === 0) return { resource: reference, isProven: true };
   const controller = lookUpPod(reference.namespace, reference.name);
   if (controller === 'none') return { resource: reference, isProven: true };
   if (controller === 'unknown') return { resource: reference, isProven: false };
@@ -74,7 +83,19 @@ function ownerOfPod(reference: ResourceReference, lookUpPod: PodLookup): Collaps
     ...owner(reference, controller.apiVersion, controller.kind, controller.name),
     ...(podTemplateHash === undefined ? {} : { podTemplateHash }),
   };
-  return collapseOwner(direct, lookUpPod);
+  return collapseOwner(direct, lookUpPod, hops - 1);
+}
+
+function deploymentOfPod({ name, podTemplateHash }: ResourceReference): string | undefined {
+  const replicaSet = randomTail.test(name) ? name.replace(randomTail, '') : '';
+  return withoutHash(replicaSet, podTemplateHash) ?? deploymentPodName.exec(name)?.[1];
+}
+
+/** The Deployment's name where a ReplicaSet's ends in the hash that its label gives. */
+function withoutHash(replicaSet: string, hash = ''): string | undefined {
+  if (hash === '' || !replicaSet.endsWith(`-${hash}`)) return undefined;
+  const deployment = replicaSet.slice(0, -hash.length - 1);
+  return deployment === '' ? undefined : deployment;
 }
 
 function owner(of: ResourceReference, apiVersion: string, kind: string, name: string): ResourceReference {

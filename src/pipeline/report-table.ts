@@ -25,15 +25,19 @@ export interface ReportRecord {
   reportedAtMs: number;
 }
 
+/** One watched object and what it says. */
 export interface ReportObject {
   readonly key: ObjectKey;
   /** hash52(key): what the index knows as the describer. */
   readonly hash: number;
   readonly source: string;
   readonly records: Map<string, ReportRecord>;
-  /** It named Pods that are not in the list, and has been given the time for them to appear. */
-  hasWaited: boolean;
+  /** Pods that it names and that are not in the list, as namespace/name. */
   unknownPods: readonly string[];
+  /** Those of them that were waited for in vain: their own names do. */
+  acceptedPods: readonly string[];
+  /** Monotonic milliseconds until when its unknown Pods are waited for; 0 when they are not. */
+  podsDueMs: number;
 }
 
 /** The key of a watched object. */
@@ -64,7 +68,7 @@ export class ReportTable {
     const hash = hash52(key);
     let object = this.#objects.get(hash);
     if (object === undefined) {
-      object = { key, hash, source, records: new Map(), hasWaited: false, unknownPods: [] };
+      object = { key, hash, source, records: new Map(), unknownPods: [], acceptedPods: [], podsDueMs: 0 };
       this.#objects.set(hash, object);
     }
     return object;
@@ -90,6 +94,16 @@ export class ReportTable {
     return record;
   }
 
+  /** What the reports of a source that are there hold, by report key. */
+  *liveRecords(source: string): Generator<ReportRecord> {
+    for (const record of this.allRecords()) if (record.isLive && record.object.source === source) yield record;
+  }
+
+  /** Everything that is remembered of reports, live and vanished. */
+  *allRecords(): Generator<ReportRecord> {
+    for (const object of this.#objects.values()) yield* object.records.values();
+  }
+
   /** All reports of a key, live and vanished. */
   recordsOf(reportKey: string): readonly ReportRecord[] {
     return [...(this.#byReportKey.get(reportKey) ?? [])];
@@ -101,27 +115,28 @@ export class ReportTable {
     const records = this.#byReportKey.get(record.reportKey);
     records?.delete(record);
     if (records?.size === 0) this.#byReportKey.delete(record.reportKey);
-    if (record.object.records.size === 0) this.#objects.delete(record.object.hash);
+    this.removeIdle(record.object);
   }
 
-  /** Forgets an object that never had a finding or report key. */
-  removeObject(object: ReportObject): void {
-    if (object.records.size === 0) this.#objects.delete(object.hash);
+  /** Forgets an object that has no record and waits for no Pod. */
+  removeIdle(object: ReportObject): void {
+    if (object.records.size === 0 && object.unknownPods.length === 0) this.#objects.delete(object.hash);
   }
 
-  /** A live report that holds the row, if there is one. */
-  holderOf(row: Row, reportKey: string): ReportRecord | undefined {
-    for (const record of this.#byReportKey.get(reportKey) ?? []) {
-      if (record.isLive && record.held.includes(row)) return record;
-    }
-    return undefined;
+  /** The live reports that hold the row: those of the given key, else of any. */
+  holdersOf(row: Row, reportKey: string): readonly ReportRecord[] {
+    const ofKey = this.recordsOf(reportKey).filter((record) => isHolding(record, row));
+    // Rare: a finding that two report keys share, and whose first key let go of it.
+    return ofKey.length > 0 ? ofKey : [...this.allRecords()].filter((record) => isHolding(record, row));
   }
 
-  /** Whether the object is there and still holds the row. */
-  isDescribing(hash: number, row: Row): boolean {
-    const object = this.#objects.get(hash);
-    if (object === undefined) return false;
-    for (const record of object.records.values()) if (record.isLive && record.held.includes(row)) return true;
-    return false;
+  /** Whether the object is there and still holds the row under this report key. */
+  isDescribing(hash: number, row: Row, reportKey: string): boolean {
+    const record = this.#objects.get(hash)?.records.get(reportKey);
+    return record !== undefined && isHolding(record, row);
   }
+}
+
+function isHolding(record: ReportRecord, row: Row): boolean {
+  return record.isLive && record.held.includes(row);
 }

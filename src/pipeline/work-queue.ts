@@ -7,13 +7,19 @@
 import type { Intent } from './intent.ts';
 import { mergedOccurrences, mergeIntents } from './intent.ts';
 
+/** Bounds of what waits and runs. */
 export interface QueueLimits {
   readonly items: number;
   readonly bytes: number;
 }
 
-/** queued: waits. merged: took the place of, or added to, the waiting intent of its key. full: refused, nothing changed. */
-export type PutResult = { readonly kind: 'queued' | 'full' } | { readonly kind: 'merged'; readonly occurrences: number };
+/**
+ * queued: waits. merged: took the place of, or added to, the waiting intent of its key, of which so many occurrences,
+ * booked in that partition, ended by it. full: refused, nothing changed.
+ */
+export type PutResult =
+  | { readonly kind: 'queued' | 'full' }
+  | { readonly kind: 'merged'; readonly occurrences: number; readonly partition: string };
 
 interface Entry {
   intent: Intent;
@@ -75,11 +81,12 @@ export class WorkQueue {
   put(intent: Intent): PutResult {
     const entry = this.#waiting.get(intent.key);
     if (entry !== undefined) {
+      const { partition } = entry.intent;
       const occurrences = mergedOccurrences(entry.intent, intent);
       const merged = mergeIntents(entry.intent, intent);
       this.#bytes += merged.bytes - entry.intent.bytes;
       entry.intent = merged;
-      return { kind: 'merged', occurrences };
+      return { kind: 'merged', occurrences, partition };
     }
     if (this.isFull) return { kind: 'full' };
     this.#waiting.set(intent.key, { intent, notBefore: 0 });
@@ -139,6 +146,7 @@ export class WorkQueue {
       this.#bytes += merged.bytes - newer.intent.bytes;
       newer.intent = merged;
       newer.notBefore = notBefore;
+      this.#tellRoom();
       return occurrences;
     }
     this.#waiting.set(intent.key, { intent, notBefore });

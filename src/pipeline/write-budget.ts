@@ -32,8 +32,8 @@ export class WriteBudget {
     return ((1 - this.#tokens) / perSecond) * 1000;
   }
 
-  /** Returns a token that was not used. */
-  giveBack(): void {
-    this.#tokens = Math.min(this.#options.burst, this.#tokens + 1);
+  /** Corrects for what a taken token led to: 0 writes give it back, more than one are owed. */
+  settle(writes: number): void {
+    this.#tokens = Math.min(this.#options.burst, this.#tokens + 1 - writes);
   }
 }

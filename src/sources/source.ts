@@ -130,6 +130,7 @@ export interface Reading {
   readonly lookAgainAt?: Date | undefined;
 }
 
+/** What a mapping may know besides the document. */
 export interface ReadContext {
   readonly now: Date;
 }
@@ -170,6 +171,7 @@ export interface ResourceIntake {
   readonly format: Format;
 }
 
+/** Where a source's raw input comes from. */
 export type Intake = ResourceIntake;
 
 /** One tool, or one family of tools that share a report format. */

@@ -1,6 +1,6 @@
 /** At this width of a summary the table of `kubectl get` stays under 140 columns for a source of five letters. */
 const comfortableCharacters = 36;
-const fewestCharacters = 24;
+const fewestCharacters = 22;
 
 /**
  * How long the summaries of a source should be; the event allows 48. The table shows the source's word twice, in the

@@ -54,11 +54,20 @@ export class Rest {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const warnings = [answer.headers['warning'] ?? []].flat();
-    const json = (await answer.body.json()) as RestBody;
+    const json = parse(await answer.body.text());
     return { code: answer.statusCode, warnings, message: json['message'] ?? '', body: json };
   }
 
   close(): Promise<void> {
     return this.#agent.close();
+  }
+}
+
+/** An API that is not served at all is refused in plain words. */
+function parse(text: string): RestBody {
+  try {
+    return JSON.parse(text) as RestBody;
+  } catch {
+    return { metadata: { name: '', resourceVersion: '' }, message: text.trim() };
   }
 }

@@ -1,0 +1,277 @@
+/**
+ * Brings one event on the server to what an intent says. What has to be sent is decided here, at the last moment, from
+ * what the server is known to have; what stands in between is read and put right.
+ */
+import type { ZenAgentEvent } from '../api/event.ts';
+import type { RetryCause, StatusPatch, StoredEvent } from '../api/stored-event.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { RejectionReason } from '../sources/source.ts';
+import { contentHash, isOurLabel } from './event-builder.ts';
+import type { EventIndex } from './event-index.ts';
+import type { FencedAnswer } from './fenced-store.ts';
+import { FencedStore } from './fenced-store.ts';
+import type { Intent, PresentIntent, ResolvedIntent, SignalIntent } from './intent.ts';
+import type { OwnEvents } from './own-events.ts';
+import { isEditedByOthers } from './own-events.ts';
+import type { EventStore } from './ports.ts';
+
+/** How an intent ended. */
+export type Ending =
+  | { readonly kind: 'created' | 'changed' | 'reopened' | 'resolved' | 'unchanged' | 'fenced' }
+  | { readonly kind: 'rejected'; readonly reason: RejectionReason; readonly message: string };
+
+/** To be tried again; `rest` is what is left of the intent where a part of it was done. */
+export interface Again {
+  readonly kind: 'again';
+  readonly cause: RetryCause;
+  readonly message: string;
+  readonly afterMs: number;
+  readonly rest?: Intent;
+}
+
+/** How far an intent came. */
+export type Step = Ending | Again;
+
+export interface EventChangesParts {
+  readonly store: EventStore;
+  readonly index: EventIndex;
+  readonly own: OwnEvents;
+  readonly clock: Clock;
+  /** Asked last before every write. */
+  mayWrite(partition: string): boolean;
+  /** An event of ours was found with content that is not ours; it was put right. */
+  tampered(intent: Intent, what: 'replaced' | 'mended'): void;
+}
+
+/** How often one intent re-reads a conflicting event before it goes back to the queue. */
+const conflictRounds = 4;
+
+export class EventChanges {
+  readonly #parts: EventChangesParts;
+
+  constructor(parts: EventChangesParts) {
+    this.#parts = parts;
+  }
+
+  /** Carries an intent out. `writes` counts the requests that changed something or tried to. Does not throw. */
+  async carryOut(intent: Intent): Promise<{ readonly step: Step; readonly writes: number }> {
+    const { own, store, mayWrite } = this.#parts;
+    const fenced = new FencedStore(store, () => mayWrite(intent.partition));
+    own.begin(intent.key);
+    try {
+      const step = await new Change(this.#parts, fenced).carryOut(intent);
+      return { step, writes: fenced.writes };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return { step: { kind: 'again', cause: 'unavailable', message, afterMs: 0 }, writes: fenced.writes };
+    } finally {
+      own.end(intent.key);
+    }
+  }
+}
+
+/** One intent on its way. */
+class Change {
+  readonly #parts: EventChangesParts;
+  readonly #store: FencedStore;
+
+  constructor(parts: EventChangesParts, store: FencedStore) {
+    this.#parts = parts;
+    this.#store = store;
+  }
+
+  carryOut(intent: Intent): Promise<Step> {
+    switch (intent.kind) {
+      case 'present':
+        return this.#present(intent);
+      case 'resolved':
+        return this.#resolve(intent);
+      case 'signal':
+        return this.#signal(intent);
+    }
+  }
+
+  async #present(intent: PresentIntent): Promise<Step> {
+    const { index, own } = this.#parts;
+    const row = index.find(intent.key);
+    if (!index.isOnServer(row)) {
+      const answer = await this.#store.create(intent.namespace, intent.body);
+      if (answer.kind === 'created') {
+        own.answered(answer.event);
+        return { kind: 'created' };
+      }
+      if (answer.kind !== 'conflict') return stepFor(answer);
+    } else if (index.isActive(row) && index.storedHash(row) === intent.contentHash) {
+      return { kind: 'unchanged' };
+    }
+    return this.#converge(intent, (current) => this.#bringTo(intent, current));
+  }
+
+  /** Makes the stored event what the intent says: content first, then phase. */
+  async #bringTo(intent: PresentIntent, current: StoredEvent): Promise<Step | 'conflict'> {
+    const { own, clock, tampered } = this.#parts;
+    let event = current;
+    let changed: Step = { kind: 'unchanged' };
+    if (contentHash(current) !== intent.contentHash) {
+      const wanted = JSON.parse(intent.body) as ZenAgentEvent;
+      const answer = await this.#store.replace(current, keepWhatIsNotOurs(wanted, current));
+      if (answer.kind !== 'changed') return answer.kind === 'conflict' ? 'conflict' : stepFor(answer);
+      if (isEditedByOthers(current)) tampered(intent, 'mended');
+      event = answer.event;
+      own.answered(event);
+      changed = { kind: 'changed' };
+    }
+    if (event.status?.phase === 'Resolved') {
+      const lastSeen = clock.now().toISOString();
+      const answer = await this.#patch(event, { phase: 'Active', reason: null, resolvedAt: null, lastSeen });
+      if (answer.kind !== 'changed') return answer.kind === 'conflict' ? 'conflict' : stepFor(answer);
+      changed = { kind: 'reopened' };
+    }
+    return changed;
+  }
+
+  async #resolve(intent: ResolvedIntent): Promise<Step> {
+    const { index, own } = this.#parts;
+    const row = index.find(intent.key);
+    if (!index.isActive(row)) return { kind: 'unchanged' };
+    const patch: StatusPatch = { phase: 'Resolved', reason: intent.reason, resolvedAt: intent.at.toISOString() };
+    const version = index.resourceVersion(row);
+    const answer = await this.#store.patchStatus(intent.namespace, intent.key, version, patch);
+    if (answer.kind === 'changed') {
+      own.answered(answer.event);
+      return { kind: 'resolved' };
+    }
+    if (answer.kind === 'gone') {
+      own.missing(intent.key);
+      return { kind: 'unchanged' };
+    }
+    if (answer.kind !== 'conflict') return stepFor(answer);
+    return this.#converge(intent, async (current) => {
+      if (current.status?.phase === 'Resolved') return { kind: 'unchanged' };
+      const patched = await this.#patch(current, patch);
+      if (patched.kind === 'conflict') return 'conflict';
+      return patched.kind === 'changed' ? { kind: 'resolved' } : stepFor(patched);
+    });
+  }
+
+  /** A signal's first write creates it, which counts one; what is left is added, at the version that the sum was made on. */
+  async #signal(intent: SignalIntent): Promise<Step> {
+    const { index, own } = this.#parts;
+    if (index.isOnServer(index.find(intent.key))) return this.#add(intent, { kind: 'changed' });
+    const answer = await this.#store.create(intent.namespace, intent.body);
+    if (answer.kind === 'conflict') return this.#add(intent, { kind: 'changed' });
+    if (answer.kind !== 'created') return stepFor(answer);
+    own.answered(answer.event);
+    return this.#addRest(intent);
+  }
+
+  /** The event was just made and counts one: adds the others. When that fails, they alone are left to be done. */
+  async #addRest(intent: SignalIntent): Promise<Step> {
+    if (intent.count <= 1) return { kind: 'created' };
+    const rest = { ...intent, count: intent.count - 1 };
+    let step: Step;
+    try {
+      step = await this.#add(rest, { kind: 'created' });
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      step = { kind: 'again', cause: 'unavailable', message, afterMs: 0 };
+    }
+    return step.kind === 'again' ? { rest, ...step } : step;
+  }
+
+  #add(intent: SignalIntent, outcome: Ending): Promise<Step> {
+    return this.#converge(intent, async (current) => {
+      const wasResolved = current.status?.phase === 'Resolved';
+      const answer = await this.#patch(current, {
+        count: (current.status?.count ?? 1) + intent.count,
+        lastSeen: later(intent.lastSeen.toISOString(), current.status?.lastSeen),
+        ...(wasResolved ? { phase: 'Active', reason: null, resolvedAt: null } : {}),
+      });
+      if (answer.kind === 'conflict') return 'conflict';
+      if (answer.kind !== 'changed') return stepFor(answer);
+      return wasResolved ? { kind: 'reopened' } : outcome;
+    });
+  }
+
+  async #patch(event: StoredEvent, patch: StatusPatch): Promise<FencedAnswer> {
+    const { namespace, name, resourceVersion } = event.metadata;
+    const answer = await this.#store.patchStatus(namespace, name, resourceVersion, patch);
+    if (answer.kind === 'changed') this.#parts.own.answered(answer.event);
+    return answer;
+  }
+
+  /**
+   * Reads the event and acts on what is there, until no one comes in between. What stands under the name but is not ours
+   * (no fingerprint, or another one with the same head) is taken for tampering: removed and made anew.
+   */
+  async #converge(intent: Intent, act: (current: StoredEvent) => Promise<Step | 'conflict'>): Promise<Step> {
+    const { own, tampered } = this.#parts;
+    for (let round = 0; round < conflictRounds; round += 1) {
+      const current = await this.#store.read(intent.namespace, intent.key);
+      if (current !== undefined && isTheSame(current, intent)) {
+        own.answered(current);
+        const step = await act(current);
+        if (step !== 'conflict') return step;
+        continue;
+      }
+      own.missing(intent.key);
+      if (intent.kind === 'resolved') return { kind: 'unchanged' };
+      if (current !== undefined) {
+        const removed = await this.#store.remove(current);
+        if (removed.kind === 'conflict') continue;
+        if (removed.kind !== 'changed' && removed.kind !== 'gone') return stepFor(removed);
+        tampered(intent, 'replaced');
+      }
+      const answer = await this.#store.create(intent.namespace, intent.body);
+      if (answer.kind === 'conflict') continue;
+      if (answer.kind !== 'created') return stepFor(answer);
+      own.answered(answer.event);
+      return intent.kind === 'signal' ? this.#addRest(intent) : { kind: 'created' };
+    }
+    return { kind: 'again', cause: 'conflict', message: 'the event kept changing under us', afterMs: 0 };
+  }
+}
+
+/** What an answer means that is neither success nor a conflict that can be read. */
+function stepFor(answer: FencedAnswer): Step {
+  switch (answer.kind) {
+    case 'fenced':
+      return { kind: 'fenced' };
+    case 'retry':
+      return { kind: 'again', cause: answer.cause, message: answer.message, afterMs: answer.afterMs ?? 0 };
+    case 'rejected':
+      return { kind: 'rejected', reason: 'refused-by-server', message: answer.message };
+    case 'nowhere':
+      return { kind: 'rejected', reason: 'namespace-terminating', message: answer.message };
+    default:
+      return { kind: 'again', cause: 'conflict', message: `unexpected answer ${answer.kind}`, afterMs: 0 };
+  }
+}
+
+/** Whether what is stored under the intent's name carries the intent's source and whole fingerprint. */
+function isTheSame(current: StoredEvent, intent: Intent): boolean {
+  if (intent.kind === 'resolved') return current.spec?.fingerprint !== undefined;
+  const wanted = JSON.parse(intent.body) as ZenAgentEvent;
+  return current.spec?.fingerprint === wanted.spec.fingerprint && current.spec.source === wanted.spec.source;
+}
+
+/** The wanted event with the first time of the stored one, and the labels and annotations that others put there. */
+function keepWhatIsNotOurs(wanted: ZenAgentEvent, current: StoredEvent): ZenAgentEvent {
+  const labels: Record<string, string> = {};
+  for (const [key, value] of Object.entries(current.metadata.labels ?? {})) if (!isOurLabel(key)) labels[key] = value;
+  const detectedAt = current.spec.detectedAt ?? wanted.spec.detectedAt;
+  return {
+    ...wanted,
+    metadata: {
+      ...wanted.metadata,
+      labels: { ...labels, ...wanted.metadata.labels },
+      annotations: { ...current.metadata.annotations, ...wanted.metadata.annotations },
+    },
+    spec: { ...wanted.spec, ...(detectedAt === undefined ? {} : { detectedAt }) },
+  };
+}
+
+/** The later of two times in RFC 3339, of which the first is in UTC with milliseconds. */
+function later(time: string, other: string | undefined): string {
+  return other !== undefined && Date.parse(other) > Date.parse(time) ? other : time;
+}

@@ -1,0 +1,111 @@
+/** The API server's own account of who wrote what: its audit log, which has every request that was answered. */
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { plural } from '../../src/api/event.ts';
+
+/** One request that was to change something. */
+export interface AuditedWrite {
+  readonly verb: string;
+  readonly user: string;
+  readonly userAgent: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** '' for the object itself. */
+  readonly subresource: string;
+  readonly code: number;
+}
+
+interface AuditEntry {
+  readonly stage: string;
+  readonly verb: string;
+  readonly user: { readonly username: string };
+  readonly userAgent?: string;
+  readonly objectRef?: {
+    readonly resource?: string;
+    readonly namespace?: string;
+    readonly name?: string;
+    readonly subresource?: string;
+  };
+  readonly responseStatus?: { readonly code?: number };
+}
+
+const mutating = ['create', 'update', 'patch', 'delete', 'deletecollection'];
+const chunkBytes = 4 * 1024 * 1024;
+
+/** Reads the log as far as it has grown at each question. */
+export class AuditLog {
+  readonly #path: string;
+  readonly #writes: AuditedWrite[] = [];
+  #offset = 0;
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /**
+   * All requests so far to create, change or delete events in a namespace, with any status code: also those that were
+   * refused. `skip` leaves out the first so many, as counted before.
+   */
+  writes(namespace: string, skip = 0): AuditedWrite[] {
+    this.#catchUp();
+    return this.#writes.filter((write) => write.namespace === namespace).slice(skip);
+  }
+
+  #catchUp(): void {
+    const file = openSync(this.#path, 'r');
+    try {
+      const { size } = statSync(this.#path);
+      while (this.#offset < size) {
+        const chunk = Buffer.alloc(Math.min(chunkBytes, size - this.#offset));
+        const read = readSync(file, chunk, 0, chunk.length, this.#offset);
+        this.#offset += read;
+        this.#take(Buffer.concat([this.#rest, chunk.subarray(0, read)]));
+      }
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  #take(bytes: Buffer): void {
+    const end = bytes.lastIndexOf(10) + 1;
+    this.#rest = bytes.subarray(end);
+    for (const line of bytes.toString('utf8', 0, end).split('\n')) {
+      if (!line.includes(`"resource":"${plural}"`)) continue;
+      const entry = JSON.parse(line) as AuditEntry;
+      if (entry.stage !== 'RequestReceived' && mutating.includes(entry.verb)) this.#writes.push(asWrite(entry));
+    }
+  }
+}
+
+function asWrite({ verb, user, userAgent, objectRef, responseStatus }: AuditEntry): AuditedWrite {
+  return {
+    verb,
+    user: user.username,
+    userAgent: userAgent ?? '',
+    namespace: objectRef?.namespace ?? '',
+    name: objectRef?.name ?? '',
+    subresource: objectRef?.subresource ?? '',
+    code: responseStatus?.code ?? 0,
+  };
+}
+
+/** `create 201` and the like with how often it occurs: what a test says of the writes in one line. */
+export function tallyOf(writes: readonly AuditedWrite[]): Record<string, number> {
+  const tally: Record<string, number> = {};
+  for (const { verb, subresource, code } of writes) {
+    const word = `${verb}${subresource === '' ? '' : ` ${subresource}`} ${code}`;
+    tally[word] = (tally[word] ?? 0) + 1;
+  }
+  return tally;
+}
+
+/** Names that were created successfully more than once. */
+export function createdTwice(writes: readonly AuditedWrite[]): string[] {
+  const seen = new Set<string>();
+  return writes.flatMap(({ verb, code, name }) => {
+    if (verb !== 'create' || code >= 300) return [];
+    if (seen.has(name)) return [name];
+    seen.add(name);
+    return [];
+  });
+}

@@ -1,0 +1,226 @@
+/** The daemon for tests: in this process, or as a child process that is started and ended as on a real machine. */
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { KubeConfig } from '@kubernetes/client-node';
+import { request } from 'undici';
+import { eventTypes } from '../../src/api/words.ts';
+import { type Config, configSchema } from '../../src/config/schema.ts';
+import type { DaemonParts } from '../../src/daemon.ts';
+import { startDaemon } from '../../src/daemon.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { sources } from '../../src/sources/registry.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+import type { ControlPlane } from '../cluster/control-plane.ts';
+import { assertBalanced, Scrape } from './metrics-text.ts';
+import { repositoryRoot } from './repository.ts';
+import { until } from './until.ts';
+
+/** Everything counts: what a daemon of a test runs with when the test says nothing else. */
+export const everything: Config['thresholds'] = Object.fromEntries(
+  ['default', ...eventTypes].map((eventType) => [eventType, 'info']),
+);
+
+export interface DaemonSettings {
+  /** {} are the defaults of the product. */
+  readonly thresholds?: Config['thresholds'];
+  readonly queue?: Partial<Config['queue']>;
+  readonly writes?: Partial<Config['writes']>;
+  /** In this process only. */
+  readonly timing?: DaemonParts['timing'];
+}
+
+/** Where a daemon works, and as whom. */
+export interface DaemonPlace {
+  readonly controlPlane: ControlPlane;
+  /** Of its events. */
+  readonly namespace: string;
+  readonly token: string;
+}
+
+/** A line of the daemon's log. */
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly [field: string]: string | number | boolean | undefined;
+}
+
+/** A daemon that runs. */
+export interface TestDaemon {
+  readonly namespace: string;
+  readonly port: number;
+  /** All lines of its log so far. */
+  lines(): readonly LogLine[];
+  /** Ends it in order. The log can be read afterwards. */
+  stop(): Promise<void>;
+}
+
+/** A daemon in a process of its own. */
+export interface DaemonProcess extends TestDaemon {
+  readonly pid: number;
+  /** Sends a signal and waits for the end: the exit code, null when the signal ended it. */
+  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null>;
+  /** All that it wrote to stderr. */
+  stderr(): string;
+}
+
+function configOf(place: DaemonPlace, settings: DaemonSettings): Config {
+  return configSchema.parse({
+    events: { namespace: place.namespace },
+    thresholds: settings.thresholds ?? everything,
+    queue: settings.queue ?? {},
+    writes: { perSecond: 0, ...settings.writes },
+    server: { host: '127.0.0.1', metricsPort: 0 },
+    log: { level: 'debug' },
+  });
+}
+
+/** Starts a daemon in this process. */
+export async function startTestDaemon(place: DaemonPlace, settings: DaemonSettings = {}): Promise<TestDaemon> {
+  const log = new LogCollector();
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromOptions(kubeconfigOf(place));
+  const daemon = await startDaemon({
+    config: configOf(place, settings),
+    kubeConfig,
+    sources,
+    logger: createLogger({ level: 'debug', out: log.stream }),
+    clock: systemClock,
+    random: Math.random,
+    version: '0.0.0-test',
+    timing: settings.timing,
+  });
+  return { namespace: place.namespace, port: daemon.port, lines: () => log.lines, stop: () => daemon.stop() };
+}
+
+/** Starts `zen-watcher run` in a process of its own; resolves once its port listens. */
+export async function startDaemonProcess(place: DaemonPlace, settings: DaemonSettings = {}): Promise<DaemonProcess> {
+  const { namespace, controlPlane } = place;
+  const kubeconfigPath = join(controlPlane.folder, `kubeconfig-${namespace}`);
+  const configPath = join(controlPlane.folder, `config-${namespace}.yaml`);
+  writeFileSync(kubeconfigPath, JSON.stringify(kubeconfigFileOf(place)), { mode: 0o600 });
+  writeFileSync(configPath, JSON.stringify(configOf(place, settings)));
+  const main = join(repositoryRoot, 'cmd/zen-watcher/main.ts');
+  const args = [main, 'run', '--kubeconfig', kubeconfigPath, '--config', configPath];
+  const child = spawn(process.execPath, args, { env: {}, stdio: ['ignore', 'pipe', 'pipe'] });
+  const killChild = () => void child.kill('SIGKILL');
+  process.once('exit', killChild);
+  const log = new LogCollector();
+  let stderr = '';
+  child.stdout.pipe(log.stream);
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    stderr += chunk;
+  });
+  const ended = new Promise<number | null>((resolve) => {
+    child.once('close', (code) => {
+      process.off('exit', killChild);
+      resolve(code);
+    });
+  });
+  const started = await until('the daemon to listen', () => {
+    if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode}: ${stderr}`);
+    return log.lines.find(({ message }) => message === 'zen-watcher started');
+  });
+  const end = (signal: NodeJS.Signals) => {
+    child.kill(signal);
+    return ended;
+  };
+  return {
+    namespace,
+    port: Number(started['metricsPort']),
+    pid: child.pid ?? 0,
+    lines: () => log.lines,
+    stderr: () => stderr,
+    end,
+    stop: async () => void (await end('SIGTERM')),
+  };
+}
+
+/** What a path of the daemon's port answers. */
+export async function ask(daemon: TestDaemon, path: string): Promise<{ readonly code: number; readonly text: string }> {
+  const { statusCode, body } = await request(`http://127.0.0.1:${daemon.port}${path}`);
+  return { code: statusCode, text: await body.text() };
+}
+
+export async function scrape(daemon: TestDaemon): Promise<Scrape> {
+  return new Scrape((await ask(daemon, '/metrics')).text);
+}
+
+/** Waits until it has listed everything once. */
+export async function ready(daemon: TestDaemon): Promise<void> {
+  await until('the daemon to be ready', async () => (await ask(daemon, '/readyz')).code === 200);
+}
+
+/** Waits until it has received so many occurrences since its start and nothing of them waits any more. */
+export async function received(daemon: TestDaemon, occurrences: number): Promise<Scrape> {
+  let last: Scrape | undefined;
+  try {
+    return await until(`${occurrences} occurrences`, async () => {
+      last = await scrape(daemon);
+      return last.received >= occurrences && last.isQuiet ? last : undefined;
+    });
+  } catch (error) {
+    throw new Error(`received ${last?.received}, pending ${last?.pending}, wanted ${occurrences}`, { cause: error });
+  }
+}
+
+/** Waits until nothing waits, then checks that every occurrence is accounted for. For the end of every test. */
+export async function assertBooksBalance(daemon: TestDaemon): Promise<Scrape> {
+  const quiet = await until('the queue to be empty', async () => {
+    const now = await scrape(daemon);
+    return now.isQuiet ? now : undefined;
+  });
+  assertBalanced(quiet);
+  return quiet;
+}
+
+/** The lines with a message, or those with the fields as well. */
+export function linesOf(daemon: TestDaemon, message: string, fields: Partial<LogLine> = {}): LogLine[] {
+  return daemon
+    .lines()
+    .filter((line) => line.message === message)
+    .filter((line) => Object.entries(fields).every(([key, value]) => line[key] === value));
+}
+
+/** Waits for a line. */
+export function logged(daemon: TestDaemon, message: string, fields: Partial<LogLine> = {}): Promise<LogLine> {
+  return until(`the line "${message}" ${JSON.stringify(fields)}`, () => linesOf(daemon, message, fields)[0]);
+}
+
+/** Takes JSON lines in; a line that is none fails the test. */
+class LogCollector {
+  readonly lines: LogLine[] = [];
+  #rest = '';
+  readonly stream = new Writable({
+    decodeStrings: false,
+    write: (chunk: Buffer | string, _encoding, done) => {
+      const lines = (this.#rest + String(chunk)).split('\n');
+      this.#rest = lines.pop() ?? '';
+      for (const line of lines) this.lines.push(JSON.parse(line) as LogLine);
+      done();
+    },
+  });
+}
+
+const name = 'zen-watcher-test';
+
+function kubeconfigOf({ controlPlane, token }: DaemonPlace) {
+  return {
+    clusters: [{ name, server: controlPlane.server, caFile: controlPlane.caPath, skipTLSVerify: false }],
+    users: [{ name, token }],
+    contexts: [{ name, cluster: name, user: name }],
+    currentContext: name,
+  };
+}
+
+function kubeconfigFileOf({ controlPlane, token }: DaemonPlace) {
+  return {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name, cluster: { server: controlPlane.server, 'certificate-authority': controlPlane.caPath } }],
+    users: [{ name, user: { token } }],
+    contexts: [{ name, context: { cluster: name, user: name } }],
+    'current-context': name,
+  };
+}

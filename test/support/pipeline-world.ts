@@ -1,0 +1,264 @@
+/** The pipeline over a model of the server and of the reports in the cluster: everything but the network. */
+import { setImmediate as turn } from 'node:timers/promises';
+import type { StoredEvent } from '../../src/api/stored-event.ts';
+import type { Clock } from '../../src/lib/clock.ts';
+import { Books, discrepancy } from '../../src/pipeline/books.ts';
+import { Breaker } from '../../src/pipeline/breaker.ts';
+import type { Ending } from '../../src/pipeline/event-changes.ts';
+import { EventIndex } from '../../src/pipeline/event-index.ts';
+import type { Filter } from '../../src/pipeline/filter.ts';
+import { noThresholds, thresholdFilter } from '../../src/pipeline/filter.ts';
+import type { DirtyReason } from '../../src/pipeline/holdings.ts';
+import type { Intent } from '../../src/pipeline/intent.ts';
+import { OwnEvents } from '../../src/pipeline/own-events.ts';
+import type { PodLookup } from '../../src/pipeline/owner.ts';
+import { Reconciler } from '../../src/pipeline/reconciler.ts';
+import { ReportTable } from '../../src/pipeline/report-table.ts';
+import { WorkQueue } from '../../src/pipeline/work-queue.ts';
+import { WriteBudget } from '../../src/pipeline/write-budget.ts';
+import { Writer } from '../../src/pipeline/writer.ts';
+import type { Reading } from '../../src/sources/source.ts';
+import { keyOf, start, tool } from './findings.ts';
+import { ModelServer } from './model-server.ts';
+
+export interface WorldOptions {
+  readonly queueItems?: number;
+  readonly filter?: Filter;
+  readonly concurrency?: number;
+}
+
+/** One process life of the daemon. */
+class Life {
+  readonly index = new EventIndex();
+  readonly own = new OwnEvents(this.index);
+  readonly reports = new ReportTable();
+  readonly books = new Books();
+  readonly queue: WorkQueue;
+  readonly reconciler: Reconciler;
+  readonly writer: Writer;
+  readonly ended: { readonly intent: Intent; readonly ending: Ending }[] = [];
+  readonly tampered: string[] = [];
+  readonly dirty = new Map<string, DirtyReason>();
+
+  constructor(world: World, options: WorldOptions) {
+    const { server, clock } = world;
+    const { index, own, reports, books } = this;
+    this.queue = new WorkQueue({ items: options.queueItems ?? 1000, bytes: 2 ** 24 }, clock.monotonicMs);
+    const { queue } = this;
+    this.reconciler = new Reconciler({
+      index,
+      reports,
+      queue,
+      books,
+      lookUpPod: (namespace, name) => world.lookUpPod(namespace, name),
+      filter: (finding) => world.filter(finding),
+      namespaceFor: () => 'zen-system',
+      markDirty: (object, reason) => this.dirty.set(object.key, reason),
+    });
+    const tiny = { firstMs: 0.01, maximumMs: 0.05 };
+    this.writer = new Writer({
+      queue,
+      store: server,
+      index,
+      own,
+      books,
+      budget: new WriteBudget({ perSecond: 0, burst: 1 }, clock.monotonicMs),
+      breaker: new Breaker(tiny, clock.monotonicMs, () => 0.5),
+      clock,
+      concurrency: options.concurrency ?? 4,
+      backoff: tiny,
+      mayWrite: () => true,
+      observer: {
+        ended: (intent, ending) => {
+          this.ended.push({ intent, ending });
+          this.reconciler.intentEnded(intent.key, ending.kind);
+          world.check();
+        },
+        delayed: () => world.check(),
+        tampered: (intent, what) => this.tampered.push(`${what} ${intent.key}`),
+      },
+    });
+  }
+
+  /** The endings so far but those that needed nothing. */
+  get outcomes(): string[] {
+    return this.ended.map(({ ending }) => ending.kind).filter((kind) => kind !== 'unchanged');
+  }
+}
+
+export class World {
+  readonly server = new ModelServer();
+  readonly clock: Clock = {
+    now: () => new Date(start.getTime() + this.elapsedMs),
+    monotonicMs: () => performance.now(),
+  };
+  /** Reports in the cluster: name -> what each says. */
+  readonly reports = new Map<string, readonly Reading[]>();
+  lookUpPod: PodLookup = () => 'none';
+  filter: Filter;
+  /** The time of the reports and of the reconciler; the writer's waits are real, and tiny. */
+  elapsedMs = 0;
+  life: Life;
+  readonly #options: WorldOptions;
+  /** What the watch or a listing told last of each event: name -> resourceVersion. */
+  readonly #told = new Map<string, string>();
+  /** What the listing under way will tell. */
+  #listing: { readonly events: readonly StoredEvent[]; readonly version: number } | undefined;
+
+  constructor(options: WorldOptions = {}) {
+    this.#options = options;
+    this.filter = options.filter ?? thresholdFilter(noThresholds);
+    this.life = new Life(this, options);
+    this.life.writer.start();
+    this.life.reconciler.setSettled(tool, true);
+  }
+
+  get moment() {
+    return { now: this.clock.now(), monotonicMs: this.elapsedMs };
+  }
+
+  /** A report appears or changes, and the watch shows it. */
+  report(name: string, ...readings: readonly Reading[]): void {
+    this.reports.set(name, readings);
+    this.tell(name);
+  }
+
+  /** A report is deleted, and the watch shows it. */
+  unreport(name: string): void {
+    this.reports.delete(name);
+    this.tell(name);
+  }
+
+  /** The watch shows how a report stands. */
+  tell(name: string): void {
+    const readings = this.reports.get(name);
+    this.elapsedMs += 1;
+    this.life.dirty.delete(keyOf(name));
+    if (readings === undefined) this.life.reconciler.gone(keyOf(name));
+    else this.life.reconciler.read(keyOf(name), tool, readings, this.moment);
+    this.check();
+  }
+
+  /** The watch on our own events shows what it has not yet shown, at most so many. */
+  echo(count = Number.POSITIVE_INFINITY): void {
+    if (this.#listing !== undefined) this.completeListing();
+    for (const { type, event } of this.server.echo.splice(0, Math.min(count, this.server.echo.length))) {
+      if (type === 'gone') this.#gone(event.metadata.name);
+      else this.#show(event);
+    }
+    this.check();
+  }
+
+  /** The watch on our own events broke off, and a listing begins: what the watch did not show is lost. */
+  beginListing(): void {
+    this.server.echo.splice(0);
+    this.#listing = { events: [...this.server.events.values()], version: this.server.version };
+    this.life.own.listingBegan();
+  }
+
+  /** The listing is told to its end; the watch goes on from there. Like a reflector, it does not tell twice what is known. */
+  completeListing(): void {
+    const { events, version } = this.#listing ?? { events: [], version: 0 };
+    this.#listing = undefined;
+    const listed = new Set(events.map(({ metadata }) => metadata.name));
+    for (const event of events) {
+      if (this.#told.get(event.metadata.name) !== event.metadata.resourceVersion) this.#show(event);
+    }
+    for (const name of [...this.#told.keys()]) if (!listed.has(name)) this.#gone(name);
+    for (const row of this.life.own.listingComplete(String(version))) this.life.reconciler.eventGone(row);
+    this.check();
+  }
+
+  /** Reads again what is dirty. */
+  reread(): void {
+    const { dirty, queue } = this.life;
+    for (const [key] of [...dirty]) {
+      if (queue.isFull) return;
+      const name = key.slice(key.lastIndexOf('|') + 1);
+      dirty.delete(key);
+      this.tell(name);
+    }
+  }
+
+  /** Lets everything come to rest: writes, echoes, reports to be read again. */
+  async rest(): Promise<void> {
+    for (let quietRounds = 0, round = 0; quietRounds < 2; round += 1) {
+      if (round > 20_000) throw new Error('the pipeline does not come to rest');
+      const { queue, dirty } = this.life;
+      const isQuiet = queue.items === 0 && dirty.size === 0 && this.server.echo.length === 0;
+      quietRounds = isQuiet ? quietRounds + 1 : 0;
+      this.echo();
+      this.reread();
+      await turn();
+    }
+    this.checkHoldings();
+  }
+
+  /** The process ends as it stands and a new one starts: own events first, then the reports, in the order given. */
+  async restart(order: readonly string[] = [...this.reports.keys()], isListed = true): Promise<void> {
+    const fault = this.server.fault;
+    this.server.fault = () => ({ kind: 'retry', cause: 'unavailable', message: 'the process was killed' });
+    await this.life.writer.stop();
+    this.server.fault = fault;
+    this.life = new Life(this, this.#options);
+    this.life.writer.start();
+    this.#told.clear();
+    this.beginListing();
+    this.completeListing();
+    for (const name of order) this.tell(name);
+    this.life.reconciler.setSettled(tool, isListed);
+  }
+
+  #show(event: StoredEvent): void {
+    this.#told.set(event.metadata.name, event.metadata.resourceVersion);
+    const observation = this.life.own.observe(event);
+    if (observation !== undefined) this.life.reconciler.eventObserved(observation);
+  }
+
+  #gone(name: string): void {
+    this.#told.delete(name);
+    const row = this.life.own.gone('zen-system', name);
+    if (row !== 0) this.life.reconciler.eventGone(row);
+  }
+
+  /** Names of events by phase, in words that tests can compare: `id` or `(id)` when Resolved, with its reason. */
+  get state(): string[] {
+    return [...this.server.events.values()].map(phrase).sort();
+  }
+
+  /** Holds at every moment. */
+  check(): void {
+    const missing = discrepancy(this.life.books.balance());
+    if (missing !== 0) throw new Error(`the books do not balance: ${JSON.stringify(this.life.books.balance())}`);
+  }
+
+  /** Holds at rest: holders are counted right, and nothing is known that is neither held nor on the server. */
+  checkHoldings(): void {
+    const { index, reports, reconciler } = this.life;
+    const holders = new Map<number, number>();
+    for (const row of index.rows()) holders.set(row, 0);
+    for (const record of reports.allRecords()) {
+      for (const row of record.held) {
+        if (!holders.has(row)) throw new Error('a report holds a row that was released');
+        holders.set(row, (holders.get(row) ?? 0) + 1);
+      }
+    }
+    for (const [row, count] of holders) {
+      if (count !== index.holders(row))
+        throw new Error(`${index.name(row)}: ${index.holders(row)} holders, not ${count}`);
+      if (count === 0 && !index.isOnServer(row)) throw new Error(`${index.name(row)} leaks`);
+      const event = this.server.events.get(index.name(row));
+      if (index.isOnServer(row) && event?.metadata.resourceVersion !== index.resourceVersion(row)) {
+        throw new Error(
+          `${index.name(row)} is known at ${index.resourceVersion(row)}, is ${event?.metadata.resourceVersion}`,
+        );
+      }
+    }
+    if (this.reports.size === 0 && reconciler.wantedPods > 0) throw new Error('Pods are wanted by nobody');
+  }
+}
+
+function phrase(event: StoredEvent): string {
+  const id = String(event.spec.details?.['id']);
+  return event.status?.phase === 'Resolved' ? `(${id} ${event.status.reason})` : id;
+}
