@@ -34,7 +34,7 @@ import { WriteBudget } from './pipeline/write-budget.ts';
 import { Writer } from './pipeline/writer.ts';
 import { ReportInformers } from './report-informers.ts';
 import type { Source } from './sources/source.ts';
-import type { ClosableLogger } from './telemetry/logger.ts';
+import type { ControlledLogger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { Reporter } from './telemetry/reporter.ts';
 
@@ -43,7 +43,7 @@ export interface DaemonParts {
   readonly kubeConfig: KubeConfig;
   /** The registry: sources switched off in the configuration are left out here. */
   readonly sources: readonly Source[];
-  readonly logger: ClosableLogger;
+  readonly logger: ControlledLogger;
   readonly clock: Clock;
   /** [0, 1), for jitter. */
   readonly random: () => number;
@@ -52,6 +52,7 @@ export interface DaemonParts {
   readonly timing?: { readonly reflector?: Partial<ReflectorTiming>; readonly discoveryMs?: number } | undefined;
 }
 
+/** A running daemon. */
 export interface Daemon {
   /** Where /metrics and the probes answer. */
   readonly port: number;
@@ -96,6 +97,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       metrics.rereads.inc({ reason });
       dirty.add(object.key, afterMs);
     },
+    rejected: (source, key, rejection) => reporter.rejected(source, key, rejection),
   });
 
   // Output: queue -> server.
@@ -120,7 +122,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     observer: {
       ended(intent, ending) {
         reporter.ended(intent, ending, monotonicMs());
-        reconciler.intentEnded(intent.key);
+        reconciler.intentEnded(intent.key, ending.kind);
       },
       delayed: (_intent, cause, message) => reporter.delayed(cause, message),
       tampered: (intent, what) => reporter.tampered(intent, what),
@@ -168,11 +170,11 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     {
       changed(now) {
         served = now;
-        reporter.serverReached();
         void events.follow(served);
         if (isOpen) informers.follow(served);
       },
       failed: (message) => reporter.serverUnreachable(message),
+      recovered: () => reporter.serverReached(),
     },
   );
   async function openSources(): Promise<void> {
@@ -234,7 +236,9 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
           const row = own.gone(eventNamespace, name);
           if (row !== 0) reconciler.eventGone(row);
         },
-        listingComplete: () => {},
+        listingComplete() {
+          for (const row of own.listingComplete()) reconciler.eventGone(row);
+        },
         stateChanged: (state) => reporter.informerChanged(resource, state),
         malformed: (message) => reporter.malformedLine(resource, message),
         room: () => Promise.resolve(),

@@ -15,6 +15,7 @@ export interface Flags {
   readonly writesPerSecond?: number | undefined;
 }
 
+/** Environment variables, handed in. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Everything that is wrong with a configuration, at once. */

@@ -53,6 +53,7 @@ export const configSchema = z.strictObject({
   shutdown: z.prefault(shutdownSchema, {}),
 });
 
+/** A checked configuration with its defaults filled in. */
 export type Config = z.infer<typeof configSchema>;
 
 /** The configured thresholds over the defaults. */

@@ -14,6 +14,7 @@ export interface ProbeServerParts {
   notReady(): string | undefined;
 }
 
+/** A listening server. */
 export interface ProbeServer {
   readonly port: number;
   close(): Promise<void>;

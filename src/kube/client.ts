@@ -1,14 +1,12 @@
-/**
- * Requests to the API server over two connection pools of our own: one for requests, bounded; one for watches, which hold
- * a connection each and must never wait for one. Credentials and TLS come from the client library's KubeConfig (in-cluster
- * tokens, exec plugins, client certificates, proxies) and are asked for anew every few seconds, so that rotated tokens,
- * certificates and CAs are picked up; the pools are rebuilt when TLS material changes.
- */
-import type { RequestOptions as HttpsOptions } from 'node:https';
+/** Requests to the API server, and streams from it: credentials, connections, limits, and every failure as a KubeError. */
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Dispatcher } from 'undici';
-import { Agent, ProxyAgent } from 'undici';
 import type { Clock } from '../lib/clock.ts';
+import { Deadline } from './abort.ts';
+import type { Pools } from './connections.ts';
+import { Connections } from './connections.ts';
+import type { Credentials } from './credentials.ts';
+import { CredentialSource } from './credentials.ts';
 import { KubeError } from './kube-error.ts';
 
 export interface KubeClientOptions {
@@ -22,6 +20,7 @@ export interface KubeClientOptions {
   onRequest?(request: { readonly verb: string; readonly resource: string; readonly code: number }): void;
 }
 
+/** One request. */
 export interface KubeRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Path and query. */
@@ -34,92 +33,92 @@ export interface KubeRequest {
   readonly accept?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** A longer answer is given up with the reason TooLong. */
+  readonly maximumBytes?: number;
 }
 
+/** An answer, read to its end. */
 export interface KubeResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
 }
 
+/** An answer that goes on. */
 export interface KubeStream {
   readonly status: number;
   readonly headers: KubeResponse['headers'];
   readonly body: Dispatcher.ResponseData['body'];
 }
 
-interface Credentials {
-  readonly headers: Readonly<Record<string, string>>;
-  readonly fingerprint: string;
-  readonly connect: Record<string, unknown>;
-}
-
-const credentialsMaxAgeMs = 10_000;
-const retiredPoolGraceMs = 60_000;
+const defaultMaximumBytes = 64 * 1024 * 1024;
 
 export class KubeClient {
-  readonly #kubeConfig: KubeConfig;
   readonly #options: KubeClientOptions;
   readonly #server: URL;
-  #credentials: Credentials | undefined;
-  #credentialsAtMs = 0;
-  #refreshing: Promise<Credentials> | undefined;
-  #requests: Dispatcher | undefined;
-  #watches: Dispatcher | undefined;
+  readonly #credentials: CredentialSource;
+  readonly #connections: Connections;
 
   constructor(kubeConfig: KubeConfig, options: KubeClientOptions) {
     const cluster = kubeConfig.getCurrentCluster();
     if (cluster === null) throw new Error('the kubeconfig has no current cluster');
-    this.#kubeConfig = kubeConfig;
     this.#options = options;
     this.#server = new URL(cluster.server);
+    this.#credentials = new CredentialSource(kubeConfig, options.clock);
+    this.#connections = new Connections(kubeConfig, options.connections);
   }
 
   /** Sends one request and reads its whole answer. Throws KubeError for every status of 400 and more, and when none comes. */
   async request(request: KubeRequest): Promise<KubeResponse> {
-    const credentials = await this.#currentCredentials(request);
-    const pool = this.#requests as Dispatcher;
-    const timeout = AbortSignal.timeout(this.#options.timeoutMs);
+    const deadline = new Deadline(this.#options.timeoutMs, request.signal, 'no whole answer');
     try {
-      const answer = await pool.request({
-        ...this.#target(request, credentials),
-        signal: request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]),
-      });
-      const body = Buffer.from(await answer.body.arrayBuffer());
+      const answer = await this.#send(request, deadline.signal, 'requests');
+      const body = await readAll(answer.body, request.maximumBytes ?? defaultMaximumBytes);
+      if (answer.statusCode >= 400) throw KubeError.fromAnswer(answer.statusCode, answer.headers, body);
       this.#count(request, answer.statusCode);
-      if (answer.statusCode >= 400) throw this.#refused(answer.statusCode, answer.headers, body);
       return { status: answer.statusCode, headers: answer.headers, body };
     } catch (error) {
       throw this.#failed(request, error);
+    } finally {
+      deadline.release();
     }
   }
 
-  /** Opens a stream (a watch). The caller reads or cancels its body. Throws like request(). */
+  /** Opens a stream (a watch). The caller reads or destroys its body. Throws like request(). */
   async stream(request: KubeRequest): Promise<KubeStream> {
-    const credentials = await this.#currentCredentials(request);
-    const pool = this.#watches as Dispatcher;
+    const deadline = new Deadline(this.#options.timeoutMs, request.signal, 'no answer');
     try {
-      const answer = await pool.request({
-        ...this.#target(request, credentials),
-        ...(request.signal === undefined ? {} : { signal: request.signal }),
-        headersTimeout: this.#options.timeoutMs,
-        // Whether a watch still lives is the reflector's to judge, from bookmarks and its own clock.
-        bodyTimeout: 0,
-      });
-      this.#count(request, answer.statusCode);
+      const answer = await this.#send(request, deadline.signal, 'watches');
       if (answer.statusCode >= 400) {
-        const body = Buffer.from(await answer.body.arrayBuffer());
-        throw this.#refused(answer.statusCode, answer.headers, body);
+        const body = await readAll(answer.body, defaultMaximumBytes);
+        throw KubeError.fromAnswer(answer.statusCode, answer.headers, body);
       }
+      this.#count(request, answer.statusCode);
+      this.#destroyWith(request.signal, answer.body);
       return { status: answer.statusCode, headers: answer.headers, body: answer.body };
     } catch (error) {
       throw this.#failed(request, error);
+    } finally {
+      deadline.release();
     }
   }
 
   /** Ends all connections. */
-  async close(): Promise<void> {
-    await Promise.all([this.#requests?.destroy(), this.#watches?.destroy()]);
+  close(): Promise<void> {
+    return this.#connections.close();
+  }
+
+  async #send(request: KubeRequest, signal: AbortSignal, pool: keyof Pools): Promise<Dispatcher.ResponseData> {
+    const credentials = await this.#credentials.current(signal);
+    const answer = await this.#connections.with(credentials.tls)[pool].request({
+      ...this.#target(request, credentials),
+      signal,
+      // The deadline is for the whole answer; whether a watch still lives is its reader's to judge.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    if (answer.statusCode === 401) this.#credentials.refused(credentials);
+    return answer;
   }
 
   #target(request: KubeRequest, credentials: Credentials) {
@@ -143,70 +142,35 @@ export class KubeClient {
     this.#options.onRequest?.({ verb: request.verb, resource: request.resource, code });
   }
 
-  #refused(status: number, headers: KubeResponse['headers'], body: Buffer): KubeError {
-    // A token that is refused may have been rotated a moment ago.
-    if (status === 401) this.#credentialsAtMs = Number.NEGATIVE_INFINITY;
-    return KubeError.fromAnswer(status, headers, body);
-  }
-
   #failed(request: KubeRequest, error: unknown): unknown {
-    if (error instanceof KubeError || request.signal?.aborted) return error;
-    this.#count(request, 0);
-    return KubeError.fromFailure(error);
+    if (request.signal?.aborted) return error;
+    const failure = error instanceof KubeError ? error : KubeError.fromFailure(error);
+    this.#count(request, failure.status);
+    return failure;
   }
 
-  async #currentCredentials(request: KubeRequest): Promise<Credentials> {
-    const age = this.#options.clock.monotonicMs() - this.#credentialsAtMs;
-    if (this.#credentials !== undefined && age < credentialsMaxAgeMs) return this.#credentials;
-    this.#refreshing ??= this.#refresh().finally(() => {
-      this.#refreshing = undefined;
-    });
-    try {
-      return await this.#refreshing;
-    } catch (error) {
-      this.#count(request, 0);
-      throw new KubeError({ status: 0, reason: 'Credentials', message: `credentials: ${messageOf(error)}`, cause: error });
-    }
-  }
-
-  async #refresh(): Promise<Credentials> {
-    const options: HttpsOptions = { headers: {} };
-    await this.#kubeConfig.applyToHTTPSOptions(options);
-    const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = options;
-    const tls = { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername };
-    const connect = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
-    const headers: Record<string, string> = {};
-    for (const [name, value] of Object.entries(options.headers ?? {})) headers[name.toLowerCase()] = String(value);
-    if (options.auth) headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
-    const credentials = { headers, connect, fingerprint: JSON.stringify(connect) };
-    if (credentials.fingerprint !== this.#credentials?.fingerprint) this.#rebuildPools(connect);
-    this.#credentials = credentials;
-    this.#credentialsAtMs = this.#options.clock.monotonicMs();
-    return credentials;
-  }
-
-  /** New pools for new TLS material; the old ones end when their requests have, or after a minute. */
-  #rebuildPools(connect: Record<string, unknown>): void {
-    for (const retired of [this.#requests, this.#watches]) {
-      if (retired === undefined) continue;
-      setTimeout(() => void retired.destroy(), retiredPoolGraceMs).unref();
-    }
-    this.#requests = this.#pool(connect, this.#options.connections);
-    this.#watches = this.#pool(connect, null);
-  }
-
-  #pool(tls: Record<string, unknown>, connections: number | null): Dispatcher {
-    const cluster = this.#kubeConfig.getCurrentCluster();
-    const dispatch = this.#kubeConfig.createDispatcherOptions(cluster, tls);
-    const common = { allowH2: false, pipelining: 1, connections };
-    if (dispatch.type === 'proxy') {
-      return new ProxyAgent({ ...common, uri: dispatch.uri, requestTls: dispatch.requestTls as Record<string, unknown> });
-    }
-    if (dispatch.type === 'socks') throw new Error('a SOCKS proxy in the kubeconfig is not supported; use an HTTP proxy');
-    return new Agent({ ...common, connect: { ...tls, keepAlive: true, keepAliveInitialDelay: 30_000, timeout: 10_000 } });
+  #destroyWith(signal: AbortSignal | undefined, body: Dispatcher.ResponseData['body']): void {
+    body.on('error', () => {}); // Its reader is told; without one it must not end the process.
+    if (signal === undefined) return;
+    const destroy = () => {
+      body.destroy(signal.reason);
+    };
+    if (signal.aborted) destroy();
+    else signal.addEventListener('abort', destroy);
+    body.once('close', () => signal.removeEventListener('abort', destroy));
   }
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** Reads a body to its end. Leaving the loop early destroys it, and with it the connection. */
+async function readAll(body: AsyncIterable<Buffer>, maximumBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > maximumBytes) {
+      throw new KubeError({ status: 0, reason: 'TooLong', message: `the answer is longer than ${maximumBytes} bytes` });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
 }

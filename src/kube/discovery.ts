@@ -3,6 +3,7 @@
  * and needs no RBAC rule. Informers of a tool's resources start and stop by it.
  */
 import { backoffMs } from '../lib/backoff.ts';
+import { asList, at, textAt } from '../lib/fields.ts';
 import { parseRecord } from '../lib/json.ts';
 import type { KubeClient } from './client.ts';
 import { KubeError } from './kube-error.ts';
@@ -10,10 +11,13 @@ import { KubeError } from './kube-error.ts';
 /** `group/resource` -> versions served, in the server's order of preference. */
 export type ServedResources = ReadonlyMap<string, readonly string[]>;
 
+/** Told what is served, and of outages. */
 export interface DiscoveryHandler {
   changed(served: ServedResources): void;
   /** The server cannot be asked; told once per outage. What was known stays. */
   failed(message: string): void;
+  /** It answers again after an outage. */
+  recovered(): void;
 }
 
 export interface DiscoveryOptions {
@@ -23,7 +27,8 @@ export interface DiscoveryOptions {
 }
 
 const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
-const firstRetryMs = 500;
+/** A server that is down is asked often: whoever waits for it starts within a second of its coming. */
+const retry = { firstMs: 250, maximumMs: 1_000 };
 
 export class Discovery {
   readonly #options: DiscoveryOptions;
@@ -59,8 +64,10 @@ export class Discovery {
         headers: this.#etag === undefined ? {} : { 'if-none-match': this.#etag },
         signal: this.#stopping.signal,
       });
-      this.#failures = 0;
+      if (this.#stopping.signal.aborted) return;
       if (answer.status !== 304) this.#take(answer.headers, answer.body);
+      if (this.#failures > 0) this.#handler.recovered();
+      this.#failures = 0;
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
       this.#failures += 1;
@@ -71,7 +78,7 @@ export class Discovery {
     const waitMs =
       this.#failures === 0
         ? intervalMs * (0.9 + random() / 5)
-        : backoffMs(this.#failures, { firstMs: firstRetryMs, maximumMs: intervalMs }, random);
+        : Math.min(intervalMs, backoffMs(this.#failures, retry, random));
     this.#timer = setTimeout(() => void this.#ask(), waitMs);
   }
 
@@ -84,23 +91,18 @@ export class Discovery {
   }
 }
 
-interface DiscoveryGroup {
-  readonly metadata?: { readonly name?: string };
-  readonly versions?: readonly {
-    readonly version?: string;
-    readonly freshness?: string;
-    readonly resources?: readonly { readonly resource?: string; readonly verbs?: readonly string[] }[];
-  }[];
-}
-
 /**
  * Reads an APIGroupDiscoveryList (apidiscovery.k8s.io/v2). A version marked Stale belongs to an aggregated API that is
  * down: what was known of it stays. Throws KubeError when it is no such list.
  */
 function parseDiscovery(body: Buffer, before: ServedResources): Map<string, readonly string[]> {
-  const items = parseRecord(body)?.['items'];
-  if (!Array.isArray(items)) {
-    throw new KubeError({ status: 0, reason: 'Malformed', message: 'the answer to GET /apis is no aggregated discovery' });
+  const items = asList(parseRecord(body)?.['items']);
+  if (items === undefined) {
+    throw new KubeError({
+      status: 0,
+      reason: 'Malformed',
+      message: 'the answer to GET /apis is no aggregated discovery',
+    });
   }
   const served = new Map<string, string[]>();
   const note = (key: string, version: string) => {
@@ -108,15 +110,18 @@ function parseDiscovery(body: Buffer, before: ServedResources): Map<string, read
     if (versions === undefined) served.set(key, [version]);
     else if (!versions.includes(version)) versions.push(version);
   };
-  for (const group of items as readonly DiscoveryGroup[]) {
-    const name = group.metadata?.name ?? '';
-    for (const { version, freshness, resources } of group.versions ?? []) {
+  for (const group of items) {
+    const name = textAt(group, 'metadata', 'name') ?? '';
+    for (const entry of asList(at(group, 'versions')) ?? []) {
+      const version = textAt(entry, 'version');
       if (version === undefined) continue;
-      if (freshness === 'Stale') {
-        for (const [key, versions] of before) if (key.startsWith(`${name}/`) && versions.includes(version)) note(key, version);
+      if (textAt(entry, 'freshness') === 'Stale') {
+        for (const [key, versions] of before)
+          if (key.startsWith(`${name}/`) && versions.includes(version)) note(key, version);
       }
-      for (const { resource, verbs } of resources ?? []) {
-        if (resource !== undefined && verbs?.includes('list')) note(`${name}/${resource}`, version);
+      for (const each of asList(at(entry, 'resources')) ?? []) {
+        const resource = textAt(each, 'resource');
+        if (resource !== undefined && asList(at(each, 'verbs'))?.includes('list')) note(`${name}/${resource}`, version);
       }
     }
   }

@@ -1,8 +1,8 @@
 /** ZenAgentEvents on the server: over HTTP (the pipeline's EventStore port), each answer turned into what it means. */
 import type { ZenAgentEvent } from '../api/event.ts';
 import { apiVersion, fieldManager, group, kind, plural, version } from '../api/event.ts';
-import { parseRecord } from '../lib/json.ts';
 import type { Answer, StatusPatch, StoredEvent } from '../api/stored-event.ts';
+import { parseRecord } from '../lib/json.ts';
 import type { KubeClient, KubeRequest } from './client.ts';
 import { KubeError } from './kube-error.ts';
 import type { Collection } from './paths.ts';
@@ -21,7 +21,7 @@ export class KubeEventStore {
       const { body } = await this.#client.request({ method: 'GET', path, verb: 'get', resource: plural });
       return asStored(body);
     } catch (error) {
-      if (error instanceof KubeError && error.status === 404) return undefined;
+      if (error instanceof KubeError && error.status === 404 && isMissingEvent(error)) return undefined;
       throw error;
     }
   }
@@ -42,7 +42,10 @@ export class KubeEventStore {
     const path = pathOf(collectionIn(namespace), { name, subresource: 'status', query: { fieldManager } });
     const body = JSON.stringify({ apiVersion, kind, metadata: { resourceVersion }, status });
     const contentType = 'application/merge-patch+json';
-    return this.#send({ method: 'PATCH', path, verb: 'patch', resource: `${plural}/status`, body, contentType }, 'changed');
+    return this.#send(
+      { method: 'PATCH', path, verb: 'patch', resource: `${plural}/status`, body, contentType },
+      'changed',
+    );
   }
 
   async remove(current: StoredEvent): Promise<Answer> {
@@ -88,6 +91,8 @@ function answerTo(error: unknown): Answer {
   const { status, message, retryAfterMs: afterMs } = error;
   switch (status) {
     case 409:
+      // Not about the event: many writers at once on the usage that a ResourceQuota counts.
+      if (error.target?.kind === 'resourcequotas') return { kind: 'retry', cause: 'conflict', message, afterMs };
       return { kind: 'conflict' };
     case 403:
       if (error.causes.includes('NamespaceTerminating')) return { kind: 'nowhere', message };
@@ -106,6 +111,7 @@ function answerTo(error: unknown): Answer {
   }
 }
 
+/** Its namespace and the CRD are there, as far as the server looked. */
 function isMissingEvent(error: KubeError): boolean {
-  return error.message.includes(`${plural}.${group} "`);
+  return error.target?.kind === plural;
 }

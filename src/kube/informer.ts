@@ -7,8 +7,10 @@ import { parseRecord } from '../lib/json.ts';
 import type { KubeClient } from './client.ts';
 import type { ServedResources } from './discovery.ts';
 import { KubeError } from './kube-error.ts';
+import type { KubeObject } from './kube-object.ts';
+import { isKubeObject } from './kube-object.ts';
 import { pathOf } from './paths.ts';
-import type { KubeObject, ReflectorHandler, ReflectorState, ReflectorTiming } from './reflector.ts';
+import type { ReflectorHandler, ReflectorState, ReflectorTiming } from './reflector.ts';
 import { Reflector } from './reflector.ts';
 
 export interface InformerOptions {
@@ -33,7 +35,12 @@ export class Informer {
   readonly #handler: ReflectorHandler;
   /** Outlives its reflectors: what was deleted while the collection was not served is told once it is again. */
   readonly #known = new Map<string, string>();
+  /** What the server offers of what we can read. */
+  #wanted: string | undefined;
+  /** What the reflector watches. */
   #version: string | undefined;
+  #moving: Promise<void> = Promise.resolve();
+  #isStopped = false;
   #reflector: Reflector | undefined;
   #state: InformerState = { kind: 'starting' };
   #isSynced = false;
@@ -69,56 +76,70 @@ export class Informer {
     return this.#settled.promise;
   }
 
-  /** Starts, stops or restarts by what the server serves. `undefined` starts it whatever is served (core resources). */
-  async follow(served: ServedResources | undefined): Promise<void> {
+  /**
+   * Starts, stops or restarts by what the server serves. `undefined` starts it whatever is served (core resources).
+   * Calls that overlap take effect one after the other; the last one counts.
+   */
+  follow(served: ServedResources | undefined): Promise<void> {
     const { group, resource, versions } = this.#options;
     const offered = served === undefined ? versions : served.get(`${group}/${resource}`);
-    const version = versions.find((candidate) => offered?.includes(candidate));
-    if (version === this.#version && version !== undefined) return;
-    const retired = this.#reflector;
-    this.#reflector = undefined;
+    this.#wanted = versions.find((candidate) => offered?.includes(candidate));
+    this.#moving = this.#moving.catch(() => {}).then(() => this.#move());
+    return this.#moving;
+  }
+
+  /**
+   * Reads one object anew; undefined when the server says that there is no such object. Throws KubeError when it cannot
+   * be asked, which includes a collection that is not served: nobody knows whether its objects are gone.
+   */
+  async get(namespace: string, name: string): Promise<KubeObject | undefined> {
+    const { client, group, resource, namespaced } = this.#options;
+    if (this.#version === undefined) {
+      throw new KubeError({ status: 0, reason: 'Absent', message: `${resource}.${group} is not served` });
+    }
+    const collection = { group, version: this.#version, resource, ...(namespaced ? { namespace } : {}) };
+    try {
+      const path = pathOf(collection, { name });
+      const object = parseRecord((await client.request({ method: 'GET', path, verb: 'get', resource })).body);
+      if (isKubeObject(object)) return object;
+      throw new KubeError({
+        status: 0,
+        reason: 'Malformed',
+        message: `the answer to GET ${path} is no Kubernetes object`,
+      });
+    } catch (error) {
+      if (error instanceof KubeError && error.status === 404 && error.target?.name === name) return undefined;
+      throw error;
+    }
+  }
+
+  /** Ends it for good. Resolves when nothing more will be told. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#version = undefined;
+    await this.#reflector?.stop();
+    await this.#moving;
+  }
+
+  async #move(): Promise<void> {
+    const version = this.#wanted;
+    if (this.#isStopped || (version !== undefined && version === this.#version)) return;
     this.#version = version;
-    await retired?.stop();
+    await this.#reflector?.stop();
+    this.#reflector = undefined;
+    if (this.#isStopped) return;
+    const { client, group, resource, namespace, shape, clock, random, timing } = this.#options;
     if (version === undefined) {
       this.#isSynced = false;
       this.#change({ kind: 'absent', message: `${resource}.${group} is not served` });
       return;
     }
-    const { client, namespace, shape, clock, random, timing } = this.#options;
+    const collection = { group, version, resource, namespace };
     this.#reflector = new Reflector(
-      {
-        client,
-        collection: { group, version, resource, namespace },
-        shape,
-        clock,
-        random,
-        known: this.#known,
-        ...(timing === undefined ? {} : { timing }),
-      },
+      { client, collection, shape, clock, random, known: this.#known, ...(timing === undefined ? {} : { timing }) },
       this.#watched(),
     );
     this.#reflector.start();
-  }
-
-  /** Reads one object anew; undefined when it, or its whole collection, is gone. Throws KubeError. */
-  async get(namespace: string, name: string): Promise<KubeObject | undefined> {
-    const { client, group, resource, namespaced } = this.#options;
-    if (this.#version === undefined) return undefined;
-    const collection = { group, version: this.#version, resource, ...(namespaced ? { namespace } : {}) };
-    try {
-      const answer = await client.request({ method: 'GET', path: pathOf(collection, { name }), verb: 'get', resource });
-      return parseRecord(answer.body) as KubeObject | undefined;
-    } catch (error) {
-      if (error instanceof KubeError && error.status === 404) return undefined;
-      throw error;
-    }
-  }
-
-  async stop(): Promise<void> {
-    const reflector = this.#reflector;
-    this.#reflector = undefined;
-    this.#version = undefined;
-    await reflector?.stop();
   }
 
   #change(state: InformerState): void {

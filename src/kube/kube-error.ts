@@ -1,16 +1,27 @@
 /** Every failure of a request to the API server, as one class with the server's own reason where it gave one. */
 import { parseRecord } from '../lib/json.ts';
 
+/** What a Status is about: `zenagentevents` and its name, or the namespace or quota that stood in the way. */
+export interface StatusTarget {
+  /** Plural name of the resource, in spite of the field's name. */
+  readonly kind: string;
+  readonly name: string;
+}
+
 export interface KubeErrorParts {
   /** HTTP status; 0 when no answer came. */
   readonly status: number;
-  /** reason of the Status object: AlreadyExists, Conflict, Expired, Forbidden, ... */
+  /**
+   * reason of the Status object: AlreadyExists, Conflict, Expired, Forbidden, ...; where no answer came NoAnswer,
+   * Credentials, TooLong (the answer), Malformed, Silent or Cut (a watch), Absent (a collection that is not served).
+   */
   readonly reason: string;
   readonly message: string;
   /** How long the server asks to wait. */
   readonly retryAfterMs?: number | undefined;
   /** details.causes[].reason of the Status object. */
   readonly causes?: readonly string[];
+  readonly target?: StatusTarget | undefined;
   readonly cause?: unknown;
 }
 
@@ -24,6 +35,8 @@ export class KubeError extends Error {
   readonly reason: string;
   readonly retryAfterMs: number | undefined;
   readonly causes: readonly string[];
+  /** Undefined where the answer names no object: a path that is not served, a proxy. */
+  readonly target: StatusTarget | undefined;
 
   constructor(parts: KubeErrorParts) {
     super(parts.message, parts.cause === undefined ? {} : { cause: parts.cause });
@@ -32,6 +45,7 @@ export class KubeError extends Error {
     this.reason = parts.reason;
     this.retryAfterMs = parts.retryAfterMs;
     this.causes = parts.causes ?? [];
+    this.target = parts.target;
   }
 
   /** From an answer with an error status: a Status object usually, but proxies answer with anything. */
@@ -46,6 +60,7 @@ export class KubeError extends Error {
       message: `${status} ${text}`.slice(0, maximumMessageCharacters),
       retryAfterMs: retryAfter(headers, details),
       causes: causes.map((cause) => String(asRecord(cause)?.['reason'] ?? '')),
+      target: targetOf(details),
     });
   }
 
@@ -58,7 +73,12 @@ export class KubeError extends Error {
   /** From a connection that failed or ended. */
   static fromFailure(error: unknown): KubeError {
     const text = error instanceof Error ? rootMessage(error) : String(error);
-    return new KubeError({ status: 0, reason: 'NoAnswer', message: text.slice(0, maximumMessageCharacters), cause: error });
+    return new KubeError({
+      status: 0,
+      reason: 'NoAnswer',
+      message: text.slice(0, maximumMessageCharacters),
+      cause: error,
+    });
   }
 }
 
@@ -74,6 +94,11 @@ function retryAfter(headers: Headers, details: Readonly<Record<string, unknown>>
   const header = headers['retry-after'];
   const seconds = Number(typeof header === 'string' ? header : details?.['retryAfterSeconds']);
   return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 300) * 1000 : undefined;
+}
+
+function targetOf(details: Readonly<Record<string, unknown>> | undefined): StatusTarget | undefined {
+  const { kind, name } = details ?? {};
+  return typeof kind === 'string' && typeof name === 'string' && name !== '' ? { kind, name } : undefined;
 }
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> | undefined {

@@ -1,10 +1,11 @@
 /** Lists a collection page by page, the size of the pages following the size of the objects. */
-import type { KubeClient } from './client.ts';
+import { parseRecord } from '../lib/json.ts';
+import type { KubeClient, KubeResponse } from './client.ts';
 import { KubeError } from './kube-error.ts';
-import type { KubeObject } from './reflector.ts';
+import type { KubeObject } from './kube-object.ts';
+import { isKubeObject } from './kube-object.ts';
 import type { Collection } from './paths.ts';
 import { pathOf } from './paths.ts';
-import { parseRecord } from '../lib/json.ts';
 
 export interface PagedListOptions {
   readonly client: KubeClient;
@@ -14,14 +15,19 @@ export interface PagedListOptions {
   readonly shape: 'full' | 'metadata';
 }
 
+/** A part of a listing. */
 export interface Page {
   readonly items: readonly KubeObject[];
+  /** Items without a name or version, left out: nothing can be said of them. */
+  readonly malformedItems: number;
   /** On the last page: where a watch may start. */
   readonly resourceVersion: string | undefined;
 }
 
 const targetPageBytes = 4 * 1024 * 1024;
-const firstPageItems = 100;
+/** A longer page is asked for again with fewer objects: parsed, it would be several times as large. */
+const maximumPageBytes = 4 * targetPageBytes;
+const firstPageItems = 50;
 const maximumPageItems = 500;
 
 export class PagedList {
@@ -36,22 +42,40 @@ export class PagedList {
   async *pages(signal: AbortSignal): AsyncGenerator<Page> {
     let continueToken: string | undefined;
     do {
-      const { client, collection, labelSelector, fieldSelector } = this.#options;
-      const answer = await client.request({
-        method: 'GET',
-        path: pathOf(collection, {
-          query: { limit: this.#limit, continue: continueToken, labelSelector, fieldSelector },
-        }),
-        verb: 'list',
-        resource: collection.resource,
-        accept: this.#accept(),
-        signal,
-      });
-      const { items, metadata } = parsePage(answer.body);
+      const answer = await this.#page(continueToken, signal);
+      const { items, resourceVersion, next } = parsePage(answer.body);
       this.#adapt(answer.body.length, items.length);
-      continueToken = metadata.continue === '' ? undefined : metadata.continue;
-      yield { items, resourceVersion: continueToken === undefined ? metadata.resourceVersion : undefined };
+      if (next !== undefined && next === continueToken) throw malformed('the listing goes round in circles');
+      continueToken = next;
+      const named = items.filter(isKubeObject);
+      yield {
+        items: named,
+        malformedItems: items.length - named.length,
+        resourceVersion: next === undefined ? resourceVersion : undefined,
+      };
     } while (continueToken !== undefined);
+  }
+
+  async #page(continueToken: string | undefined, signal: AbortSignal): Promise<KubeResponse> {
+    const { client, collection, labelSelector, fieldSelector } = this.#options;
+    for (;;) {
+      const query = { limit: this.#limit, continue: continueToken, labelSelector, fieldSelector };
+      try {
+        return await client.request({
+          method: 'GET',
+          path: pathOf(collection, { query }),
+          verb: 'list',
+          resource: collection.resource,
+          accept: this.#accept(),
+          signal,
+          // One object is taken however large it is.
+          ...(this.#limit === 1 ? {} : { maximumBytes: maximumPageBytes }),
+        });
+      } catch (error) {
+        if (!(error instanceof KubeError) || error.reason !== 'TooLong' || this.#limit === 1) throw error;
+        this.#limit = Math.max(1, Math.floor(this.#limit / 4));
+      }
+    }
   }
 
   #accept(): string {
@@ -67,28 +91,22 @@ export class PagedList {
 }
 
 interface ListBody {
-  readonly items: readonly KubeObject[];
-  readonly metadata: { readonly resourceVersion: string; readonly continue?: string | undefined };
+  readonly items: readonly unknown[];
+  readonly resourceVersion: string;
+  /** The token of the next page. */
+  readonly next: string | undefined;
 }
 
-/** Items without a name or version are left out: nothing could be said of them. */
 function parsePage(body: Buffer): ListBody {
-  const list = parseRecord(body) as { items?: unknown; metadata?: { resourceVersion?: unknown; continue?: unknown } } | undefined;
-  const { metadata } = list ?? {};
-  if (list === undefined || typeof metadata?.resourceVersion !== 'string') {
-    throw new KubeError({ status: 0, reason: 'Malformed', message: 'the answer is no Kubernetes list' });
+  const { items, metadata } = parseRecord(body) ?? {};
+  const { resourceVersion, continue: next } = (metadata ?? {}) as { resourceVersion?: unknown; continue?: unknown };
+  // Some servers write `items: null` for an empty list. No items at all is no list, and by it everything would be gone.
+  if ((items !== null && !Array.isArray(items)) || typeof resourceVersion !== 'string' || resourceVersion === '') {
+    throw malformed('the answer is no Kubernetes list');
   }
-  const items = Array.isArray(list.items) ? list.items : [];
-  return {
-    items: items.filter(isKubeObject),
-    metadata: {
-      resourceVersion: metadata.resourceVersion,
-      continue: typeof metadata.continue === 'string' ? metadata.continue : undefined,
-    },
-  };
+  return { items: items ?? [], resourceVersion, next: typeof next === 'string' && next !== '' ? next : undefined };
 }
 
-function isKubeObject(value: unknown): value is KubeObject {
-  const metadata = (value as { metadata?: { name?: unknown; resourceVersion?: unknown } } | null)?.metadata;
-  return typeof metadata?.name === 'string' && typeof metadata.resourceVersion === 'string';
+function malformed(message: string): KubeError {
+  return new KubeError({ status: 0, reason: 'Malformed', message });
 }

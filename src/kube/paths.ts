@@ -9,10 +9,14 @@ export interface Collection {
   readonly namespace?: string | undefined;
 }
 
+/** Query parameters; undefined ones are left out. */
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** `/apis/group/version[/namespaces/ns]/resource[/name][/subresource][?query]`. */
-export function pathOf(collection: Collection, parts: { name?: string; subresource?: string; query?: Query } = {}): string {
+export function pathOf(
+  collection: Collection,
+  parts: { name?: string; subresource?: string; query?: Query } = {},
+): string {
   const { group, version, resource, namespace } = collection;
   const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
   const within = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;

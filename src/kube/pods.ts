@@ -1,6 +1,6 @@
 /** The Pod list, as far as owners go: metadata only, and of that one line per Pod. */
 import { LRUCache } from 'lru-cache';
-import type { KubeObject } from './reflector.ts';
+import type { KubeObject } from './kube-object.ts';
 
 /** What a Pod says of its controller. */
 export interface PodOwner {

@@ -1,39 +1,33 @@
 /**
- * A reflector: lists a collection, then watches it, for ever, and tells a handler what is there. It keeps keys and
- * resourceVersions, never objects. Its contract (docs/reflector.md), tested against a real server and a misbehaving one:
+ * A reflector: lists a collection, then watches it, for ever, and tells a handler what is there. Its contract is
+ * docs/reflector.md, each line of it tested against a real server or a misbehaving one:
  *
- *  1. Every object there is, is told at least once; a version that was told already is not told again (a replayed ADDED,
- *     an unchanged object of a relist).
+ *  1. Every object there is, is told at least once; a version that was told is not told again.
  *  2. States of one object are told in order; some in between may be skipped. No order holds between objects.
- *  3. gone() is told for a deletion that was watched, and after a complete listing for what the listing lacks; never from
- *     a listing that broke off.
+ *  3. gone() is told for a deletion that was watched, and after a complete listing for what it lacks; never from a
+ *     listing that broke off.
  *  4. resourceVersions are compared for equality only.
  *  5. A watch that ends cleanly is resumed where it was. 410, as status or as ERROR event, leads to a new listing.
  *     Everything else is tried again with back-off and jitter, or when Retry-After says.
  *  6. A watch that shows no sign of life is given up and resumed.
  *  7. Paged lists wait for the handler's room(); watches never wait.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../lib/clock.ts';
-import { backoffMs } from '../lib/backoff.ts';
-import { parseRecord } from '../lib/json.ts';
+import { orAborted } from './abort.ts';
 import type { KubeClient } from './client.ts';
-import { lines } from './json-lines.ts';
 import { KubeError } from './kube-error.ts';
-import type { Collection } from './paths.ts';
+import type { KubeObject } from './kube-object.ts';
+import { keyOf } from './kube-object.ts';
 import { PagedList } from './paged-list.ts';
+import type { Collection } from './paths.ts';
 import { pathOf } from './paths.ts';
+import { Recovery } from './recovery.ts';
+import { ToldObjects } from './told-objects.ts';
+import type { WatchEvent } from './watch.ts';
+import { watchEvents } from './watch.ts';
 
-/** An object as the server sent it; only its metadata has been checked. */
-export interface KubeObject {
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly resourceVersion: string;
-    readonly [field: string]: unknown;
-  };
-  readonly [field: string]: unknown;
-}
-
+/** How well a reflector knows its collection. */
 export type ReflectorState =
   | { readonly kind: 'live' }
   /** The server cannot be asked, since when, and why. What is known may be old. */
@@ -43,13 +37,14 @@ export type ReflectorState =
   /** There is no such collection. */
   | { readonly kind: 'absent'; readonly message: string };
 
+/** Its methods should not throw; what they throw is told to malformed(), and an object is told again when next seen. */
 export interface ReflectorHandler {
   listingBegan(): void;
   object(object: KubeObject): void;
   gone(namespace: string, name: string): void;
   listingComplete(): void;
   stateChanged(state: ReflectorState): void;
-  /** A line of the watch that is no watch event. */
+  /** Something could not be read: a line that is no watch event, an item without a name. */
   malformed(message: string): void;
   /** Resolves when more objects can be taken in: paged lists wait for it. */
   room(): Promise<void>;
@@ -67,10 +62,15 @@ export interface ReflectorOptions {
   readonly timing?: Partial<ReflectorTiming>;
   /** What an earlier reflector of the collection told: namespace/name -> resourceVersion. It is gone on with. */
   readonly known?: Map<string, string>;
+  /** Waits before trying again; ends early when the signal aborts. */
+  readonly pause?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  /** A longer line of a watch is malformed. */
+  readonly maximumLineBytes?: number;
 }
 
+/** Limits in time. */
 export interface ReflectorTiming {
-  /** How long the server is asked to keep a watch open; jittered by a fifth. */
+  /** How long the server is asked to keep a watch open; jittered by a tenth. */
   readonly watchSeconds: number;
   /** A watch without a byte for so long is given up: the server sends a bookmark about every minute. */
   readonly inactivityMs: number;
@@ -88,33 +88,16 @@ const defaultTiming: ReflectorTiming = {
   backoffMaximumMs: 30_000,
 };
 
-const maximumLineBytes = 64 * 1024 * 1024;
-/** After so many streaming lists that did not come to their end, or lines that are no events, another way is taken. */
-const patience = 3;
-/** A watch that lived this long was a good one: back-off starts anew. */
-const goodWatchMs = 10_000;
-
-interface WatchEvent {
-  readonly type: string;
-  readonly object: KubeObject;
-}
-
 export class Reflector {
   readonly #options: ReflectorOptions;
   readonly #timing: ReflectorTiming;
   readonly #handler: ReflectorHandler;
   readonly #stopping = new AbortController();
-  /** namespace/name -> resourceVersion last told. */
-  readonly #known: Map<string, string>;
+  readonly #told: ToldObjects;
   readonly #pages: PagedList;
-  /** Keys of the listing under way; undefined outside of one. */
-  #seen: Set<string> | undefined;
+  readonly #recovery: Recovery;
   /** Where the watch resumes; '' when a listing is needed. */
   #resourceVersion = '';
-  #canStream = true;
-  #brokenStreams = 0;
-  #malformedLines = 0;
-  #failures = 0;
   #state: ReflectorState['kind'] | undefined;
   #running: Promise<void> | undefined;
 
@@ -123,12 +106,13 @@ export class Reflector {
     this.#timing = { ...defaultTiming, ...options.timing };
     this.#handler = handler;
     this.#pages = new PagedList(options);
-    this.#known = options.known ?? new Map();
+    this.#recovery = new Recovery({ ...this.#timing, clock: options.clock, random: options.random });
+    this.#told = new ToldObjects(options.known ?? new Map());
   }
 
   /** How many objects are known. */
   get size(): number {
-    return this.#known.size;
+    return this.#told.size;
   }
 
   start(): void {
@@ -147,140 +131,67 @@ export class Reflector {
 
   async #run(): Promise<void> {
     while (!this.#isStopped) {
-      const startedAtMs = this.#options.clock.monotonicMs();
+      this.#recovery.begin();
       try {
-        if (this.#resourceVersion === '' && !this.#canStream) await this.#listPages();
-        await this.#watch();
-        this.#failures = 0;
+        if (this.#resourceVersion === '' && !this.#recovery.listsByStream) await this.#listPages();
+        if (!this.#isStopped) await this.#watch();
+        await this.#pause(this.#recovery.endedCleanly());
       } catch (error) {
-        if (this.#isStopped) return;
-        if (this.#options.clock.monotonicMs() - startedAtMs > goodWatchMs) this.#failures = 0;
-        await this.#recover(error);
-        continue;
+        if (!this.#isStopped) await this.#recover(error instanceof KubeError ? error : KubeError.fromFailure(error));
       }
-      // A clean end is normal, but a server that ends every watch at once must not be asked in a tight loop.
-      if (this.#options.clock.monotonicMs() - startedAtMs < 1_000) await this.#pause(this.#timing.backoffFirstMs);
     }
-  }
-
-  /** Decides what a failure means, tells it, and waits. */
-  async #recover(error: unknown): Promise<void> {
-    const failure = error instanceof KubeError ? error : KubeError.fromFailure(error);
-    if (failure.status === 410) {
-      this.#resourceVersion = '';
-      if (this.#failures === 0) {
-        this.#failures = 1;
-        return;
-      }
-    } else if (this.#resourceVersion === '' && this.#canStream && isStreamingRefused(failure)) {
-      this.#canStream = false;
-      return;
-    } else {
-      this.#tell(failure);
-    }
-    this.#failures += 1;
-    const { backoffFirstMs: firstMs, backoffMaximumMs: maximumMs } = this.#timing;
-    const waitMs = backoffMs(this.#failures, { firstMs, maximumMs }, this.#options.random);
-    await this.#pause(Math.max(waitMs, failure.retryAfterMs ?? 0));
-  }
-
-  #tell(failure: KubeError): void {
-    const { message } = failure;
-    if (failure.status === 403) this.#setState({ kind: 'forbidden', message });
-    else if (failure.status === 404) this.#setState({ kind: 'absent', message });
-    else this.#setState({ kind: 'stale', since: this.#options.clock.now(), message });
-  }
-
-  #setState(state: ReflectorState): void {
-    if (this.#state === state.kind) return;
-    this.#state = state.kind;
-    this.#handler.stateChanged(state);
   }
 
   async #listPages(): Promise<void> {
     this.#beginListing();
-    for await (const page of this.#pages.pages(this.#stopping.signal)) {
+    const { signal } = this.#stopping;
+    let isWhole = true;
+    for await (const page of this.#pages.pages(signal)) {
+      if (page.malformedItems > 0) {
+        isWhole = false;
+        this.#handler.malformed(`${page.malformedItems} items of a listing have no name or version`);
+      }
       for (const object of page.items) {
-        await this.#handler.room();
+        if (this.#told.see(object)) await orAborted(this.#handler.room(), signal);
         if (this.#isStopped) return;
         this.#take(object);
       }
-      if (page.resourceVersion !== undefined) this.#completeListing(page.resourceVersion);
+      if (page.resourceVersion !== undefined) this.#completeListing(page.resourceVersion, isWhole);
     }
-  }
-
-  #beginListing(): void {
-    this.#seen = new Set();
-    this.#handler.listingBegan();
-  }
-
-  #completeListing(resourceVersion: string): void {
-    const seen = this.#seen ?? new Set();
-    this.#seen = undefined;
-    for (const key of [...this.#known.keys()]) if (!seen.has(key)) this.#lose(key);
-    this.#resourceVersion = resourceVersion;
-    this.#failures = 0;
-    this.#brokenStreams = 0;
-    this.#handler.listingComplete();
-    this.#setState({ kind: 'live' });
   }
 
   /** Watches from where it was, or lists by stream and goes on watching. Returns at a clean end. */
   async #watch(): Promise<void> {
     const isListing = this.#resourceVersion === '';
-    const attempt = new AbortController();
-    const signal = AbortSignal.any([this.#stopping.signal, attempt.signal]);
-    const isIdle = { tooLong: false };
-    const giveUp = () => {
-      isIdle.tooLong = true;
-      attempt.abort();
-    };
-    let idle = setTimeout(giveUp, this.#timing.inactivityMs);
+    const events = watchEvents({
+      client: this.#options.client,
+      path: this.#watchPath(isListing),
+      resource: this.#options.collection.resource,
+      accept: this.#accept(),
+      signal: this.#stopping.signal,
+      maximumLineBytes: this.#options.maximumLineBytes,
+      inactivityMs: () => (this.#told.isListing ? this.#timing.listInactivityMs : this.#timing.inactivityMs),
+      opened: () => {
+        if (isListing) return this.#beginListing();
+        this.#recovery.watching();
+        if (this.#recovery.trustsOpening) this.#setState({ kind: 'live' });
+      },
+    });
     try {
-      const stream = await this.#options.client.stream({
-        method: 'GET',
-        path: this.#watchPath(isListing),
-        verb: 'watch',
-        resource: this.#options.collection.resource,
-        accept: this.#accept(),
-        signal,
-      });
-      if (isListing) this.#beginListing();
-      else this.#setState({ kind: 'live' });
-      const alive = async function* (chunks: AsyncIterable<Buffer>, onChunk: () => void) {
-        for await (const chunk of chunks) {
-          onChunk();
-          yield chunk;
-        }
-      };
-      const onChunk = () => {
-        clearTimeout(idle);
-        idle = setTimeout(giveUp, this.#seen === undefined ? this.#timing.inactivityMs : this.#timing.listInactivityMs);
-      };
-      for await (const line of lines(alive(stream.body, onChunk), maximumLineBytes)) {
+      for await (const event of events) {
         if (this.#isStopped) return;
-        this.#event(line);
+        this.#event(event);
       }
-    } catch (error) {
-      if (!isIdle.tooLong || this.#isStopped) throw error;
-      if (!isListing || this.#seen === undefined) return; // silent for too long: watch again from where it was
     } finally {
-      clearTimeout(idle);
+      if (this.#told.isListing) this.#recovery.streamBroke();
     }
-    if (isListing && this.#seen !== undefined) this.#streamBrokeOff();
-  }
-
-  /** A streaming list ended before its closing bookmark: the server ignores the parameter, or was in trouble. */
-  #streamBrokeOff(): never {
-    this.#seen = undefined;
-    this.#brokenStreams += 1;
-    if (this.#brokenStreams >= patience) this.#canStream = false;
-    throw new KubeError({ status: 0, reason: 'BrokenStream', message: 'the streaming list ended before it was complete' });
+    if (!this.#told.isListing) return;
+    throw new KubeError({ status: 0, reason: 'Cut', message: 'the streaming list ended before it was complete' });
   }
 
   #watchPath(isListing: boolean): string {
     const { collection, labelSelector, fieldSelector, random } = this.#options;
-    const timeoutSeconds = Math.round(this.#timing.watchSeconds * (0.9 + random() / 5));
+    const timeoutSeconds = Math.max(1, Math.round(this.#timing.watchSeconds * (0.9 + random() / 5)));
     return pathOf(collection, {
       query: {
         watch: true,
@@ -301,93 +212,87 @@ export class Reflector {
       : 'application/json';
   }
 
-  #event(line: Buffer): void {
-    const event = asWatchEvent(parseRecord(line));
-    if (event === undefined) return this.#malformed(line);
-    this.#malformedLines = 0;
-    switch (event.type) {
-      case 'ADDED':
-      case 'MODIFIED':
-        this.#take(event.object);
-        break;
-      case 'DELETED':
-        this.#lose(keyOf(event.object));
-        break;
-      case 'BOOKMARK':
-        if (this.#seen !== undefined && isInitialEventsEnd(event.object)) {
-          return this.#completeListing(event.object.metadata.resourceVersion);
-        }
-        break;
-      default:
-        throw KubeError.fromStatus(event.object);
+  #event(event: WatchEvent): void {
+    if (event.type === 'BOOKMARK') {
+      this.#recovery.bookmark();
+      if (!this.#told.isListing) this.#resourceVersion = event.resourceVersion;
+      else if (event.isEndOfInitialEvents) this.#completeListing(event.resourceVersion, true);
+    } else {
+      if (event.type === 'DELETED') this.#lose(keyOf(event.object));
+      else this.#take(event.object);
+      if (!this.#told.isListing) this.#resourceVersion = event.object.metadata.resourceVersion;
     }
-    if (this.#seen === undefined) this.#resourceVersion = event.object.metadata.resourceVersion;
+    if (this.#told.isListing) return;
+    this.#recovery.progressed(event.type !== 'BOOKMARK');
+    this.#setState({ kind: 'live' });
   }
 
-  /** The stream is out of step: resume from the last good event; when that does not help, list anew. */
-  #malformed(line: Buffer): never {
-    this.#malformedLines += 1;
-    if (this.#malformedLines >= patience) {
-      this.#malformedLines = 0;
-      this.#resourceVersion = '';
-    }
-    this.#seen = undefined;
-    const message = `a line of ${line.length} bytes is no watch event`;
-    this.#handler.malformed(message);
-    throw new KubeError({ status: 0, reason: 'Malformed', message });
+  #beginListing(): void {
+    this.#told.beginListing();
+    this.#safely('listingBegan', () => this.#handler.listingBegan());
+  }
+
+  /** `isWhole`: what it lacks is gone. */
+  #completeListing(resourceVersion: string, isWhole: boolean): void {
+    const missing = this.#told.endListing();
+    if (isWhole) for (const key of missing) this.#lose(key);
+    this.#resourceVersion = resourceVersion;
+    this.#recovery.listed();
+    this.#safely('listingComplete', () => this.#handler.listingComplete());
+    this.#setState({ kind: 'live' });
   }
 
   #take(object: KubeObject): void {
-    const key = keyOf(object);
-    this.#seen?.add(key);
-    if (this.#known.get(key) === object.metadata.resourceVersion) return;
-    this.#known.set(key, object.metadata.resourceVersion);
-    this.#handler.object(object);
+    if (!this.#told.see(object)) return;
+    if (this.#safely(keyOf(object), () => this.#handler.object(object))) this.#told.tell(object);
+    else this.#told.tellInVain(object);
   }
 
   #lose(key: string): void {
-    this.#seen?.delete(key);
-    if (!this.#known.delete(key)) return;
+    if (!this.#told.forget(key)) return;
     const slash = key.indexOf('/');
-    this.#handler.gone(key.slice(0, slash), key.slice(slash + 1));
+    this.#safely(key, () => this.#handler.gone(key.slice(0, slash), key.slice(slash + 1)));
   }
 
-  #pause(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      const { signal } = this.#stopping;
-      const done = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, milliseconds);
-      if (signal.aborted) done();
-      else signal.addEventListener('abort', done);
-    });
+  /** One object that its handler stumbles over must not keep all others from being told. */
+  #safely(what: string, tell: () => void): boolean {
+    try {
+      tell();
+      return true;
+    } catch (error) {
+      this.#handler.malformed(`${what} was not taken in: ${error instanceof Error ? error.message : String(error)}`);
+      return false;
+    }
+  }
+
+  async #recover(failure: KubeError): Promise<void> {
+    if (failure.reason === 'Malformed') this.#handler.malformed(failure.message);
+    this.#told.abandonListing();
+    const { relist, tell, waitMs } = this.#recovery.failed(failure, this.#resourceVersion === '');
+    if (relist) this.#resourceVersion = '';
+    if (tell) this.#tell(failure);
+    await this.#pause(waitMs);
+  }
+
+  #tell(failure: KubeError): void {
+    const { message } = failure;
+    if (failure.status === 403) this.#setState({ kind: 'forbidden', message });
+    else if (failure.status === 404) this.#setState({ kind: 'absent', message });
+    else this.#setState({ kind: 'stale', since: this.#options.clock.now(), message });
+  }
+
+  #setState(state: ReflectorState): void {
+    if (this.#state === state.kind) return;
+    this.#state = state.kind;
+    this.#safely('stateChanged', () => this.#handler.stateChanged(state));
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    const { pause = defaultPause } = this.#options;
+    if (milliseconds > 0 && !this.#isStopped) await pause(milliseconds, this.#stopping.signal);
   }
 }
 
-function keyOf(object: KubeObject): string {
-  return `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
-}
-
-function asWatchEvent(record: Record<string, unknown> | undefined): WatchEvent | undefined {
-  if (typeof record?.['type'] !== 'string') return undefined;
-  const object = record['object'];
-  if (typeof object !== 'object' || object === null) return undefined;
-  if (record['type'] === 'ERROR') return record as unknown as WatchEvent;
-  const { metadata } = object as { metadata?: { resourceVersion?: unknown; name?: unknown } };
-  if (typeof metadata?.resourceVersion !== 'string') return undefined;
-  if (record['type'] !== 'BOOKMARK' && typeof metadata.name !== 'string') return undefined;
-  return record as unknown as WatchEvent;
-}
-
-function isInitialEventsEnd(object: KubeObject): boolean {
-  const annotations = object.metadata['annotations'] as Readonly<Record<string, unknown>> | undefined;
-  return annotations?.['k8s.io/initial-events-end'] === 'true';
-}
-
-/** 1.33 answers 422 "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled", older ones 400. */
-function isStreamingRefused(failure: KubeError): boolean {
-  return failure.status === 400 || failure.status === 422;
+async function defaultPause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(milliseconds, undefined, { signal }).catch(() => {});
 }

@@ -4,12 +4,14 @@
  */
 import { Writable } from 'node:stream';
 
+/** The stream to write to, and what it dropped. */
 export interface BoundedStream {
   readonly stream: Writable;
   /** Lines dropped so far. */
   dropped(): number;
 }
 
+/** Puts the bound around a stream. */
 export function boundedStream(
   out: NodeJS.WritableStream & { writableLength?: number },
   maximumBytes: number,

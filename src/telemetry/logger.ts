@@ -13,6 +13,7 @@ export interface Logger {
   debug(message: string, fields?: LogFields): void;
 }
 
+/** Plain values only. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface LoggerOptions {
@@ -22,14 +23,15 @@ export interface LoggerOptions {
 
 const maximumWaitingBytes = 1024 * 1024;
 
-export interface ClosableLogger extends Logger {
+/** A logger with the controls that its owner has. */
+export interface ControlledLogger extends Logger {
   /** Lines dropped because nobody read them. */
   dropped(): number;
   setLevel(level: LogLevel): void;
 }
 
 /** `{"time","level","message",...fields}` a line. */
-export function createLogger({ level, out }: LoggerOptions): ClosableLogger {
+export function createLogger({ level, out }: LoggerOptions): ControlledLogger {
   const { stream, dropped } = boundedStream(out, maximumWaitingBytes);
   const logger = winston.createLogger({
     level,

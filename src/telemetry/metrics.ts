@@ -4,7 +4,7 @@ import { retryCauses } from '../api/stored-event.ts';
 import { severities } from '../api/words.ts';
 import type { Balance } from '../pipeline/books.ts';
 import { accounts, discrepancy } from '../pipeline/books.ts';
-import { dirtyReasons } from '../pipeline/reconciler.ts';
+import { dirtyReasons } from '../pipeline/holdings.ts';
 import type { Source } from '../sources/source.ts';
 import { rejectionReasons } from '../sources/source.ts';
 
@@ -29,6 +29,7 @@ export interface Gauges {
   tools(): readonly { readonly tool: string; readonly isActive: boolean }[];
 }
 
+/** The metrics that are counted as things happen, and the registry that all of them are in. */
 export interface Metrics {
   readonly registry: Registry;
   readonly events: Counter<'source' | 'category' | 'severity'>;

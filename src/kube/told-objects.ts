@@ -1,0 +1,64 @@
+/** What a reflector has told of a collection: keys and resourceVersions, never objects. */
+import type { KubeObject } from './kube-object.ts';
+import { keyOf } from './kube-object.ts';
+
+/** The version of an object that was told but could not be taken in, and of those that a server gives none. */
+const noVersion = '';
+
+export class ToldObjects {
+  /** namespace/name -> resourceVersion last told. */
+  readonly #told: Map<string, string>;
+  /** Keys of the listing under way; undefined outside of one. */
+  #listed: Set<string> | undefined;
+
+  constructor(told: Map<string, string>) {
+    this.#told = told;
+  }
+
+  get size(): number {
+    return this.#told.size;
+  }
+
+  get isListing(): boolean {
+    return this.#listed !== undefined;
+  }
+
+  beginListing(): void {
+    this.#listed = new Set();
+  }
+
+  /** The listing broke off: what it did not show may well be there. */
+  abandonListing(): void {
+    this.#listed = undefined;
+  }
+
+  /** Ends the listing. Returns the keys of what was told earlier and is not there any more. */
+  endListing(): string[] {
+    const listed = this.#listed ?? new Set();
+    this.#listed = undefined;
+    return [...this.#told.keys()].filter((key) => !listed.has(key));
+  }
+
+  /** Notes that the object is there. True when this version of it was not told yet. */
+  see(object: KubeObject): boolean {
+    const key = keyOf(object);
+    this.#listed?.add(key);
+    const { resourceVersion } = object.metadata;
+    return resourceVersion === noVersion || this.#told.get(key) !== resourceVersion;
+  }
+
+  tell(object: KubeObject): void {
+    this.#told.set(keyOf(object), object.metadata.resourceVersion);
+  }
+
+  /** It is there, but what it says did not arrive: to be told again as soon as it is seen again, and told gone. */
+  tellInVain(object: KubeObject): void {
+    this.#told.set(keyOf(object), noVersion);
+  }
+
+  /** True when there is someone to whom its end means something. */
+  forget(key: string): boolean {
+    this.#listed?.delete(key);
+    return this.#told.delete(key);
+  }
+}
