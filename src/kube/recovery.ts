@@ -25,6 +25,11 @@ export interface Verdict {
 
 /** After so many streaming lists that broke off, or watches whose content is in doubt, another way is taken. */
 const patience = 3;
+/**
+ * So many silent watches in a row mean trouble, from a server that sends bookmarks: about one a minute, two minutes apart
+ * when seen. From one that sends none, silence means that nothing happens.
+ */
+const silence = 2;
 /** A watch that lived this long, or half of what was asked for, was a good one: back-off starts anew. */
 const goodWatchMs = 10_000;
 /** A server that ends every watch cleanly and at once is asked this often in the end. */
@@ -43,7 +48,8 @@ export class Recovery {
   /** Since when the present watch tells what is new, if it does. */
   #watchingSinceMs: number | undefined;
   #sendsBookmarks = false;
-  #wasSilent = false;
+  /** Watches in a row that were given up without a byte. */
+  #silentWatches = 0;
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
@@ -54,9 +60,9 @@ export class Recovery {
     return this.#canStream && this.#brokenStreams < patience;
   }
 
-  /** False after a watch that fell silent: another one that only opens proves nothing. */
+  /** False after watches that only opened and fell silent: another one that opens proves nothing. */
   get trustsOpening(): boolean {
-    return !this.#wasSilent;
+    return this.#silentWatches < silence || !this.#sendsBookmarks;
   }
 
   /** A new attempt begins. */
@@ -73,7 +79,7 @@ export class Recovery {
     // After a paged listing that stood in for broken streams, the next listing tries one stream.
     this.#brokenStreams = this.listsByStream ? 0 : Math.min(this.#brokenStreams, patience - 1);
     this.#doubts = 0;
-    this.#wasSilent = false;
+    this.#silentWatches = 0;
     this.watching();
   }
 
@@ -88,7 +94,7 @@ export class Recovery {
   /** An event, or a bookmark, that brought the watch forward. */
   progressed(isEvent: boolean): void {
     this.#doubts = 0;
-    this.#wasSilent = false;
+    this.#silentWatches = 0;
     if (isEvent) this.#shortWatches = 0;
   }
 
@@ -107,11 +113,9 @@ export class Recovery {
   failed(failure: KubeError, isListing: boolean): Verdict {
     const { status, reason } = failure;
     if (this.#wasGoodWatch()) this.#failures = 0;
-    if (reason === 'Silent') {
-      // A server without bookmarks is silent when nothing happens; from one that sends them it means trouble.
-      if (this.#watchingSinceMs !== undefined && !this.#sendsBookmarks)
-        return { relist: false, tell: false, waitMs: 0 };
-      this.#wasSilent = true;
+    if (reason === 'Silent' && this.#watchingSinceMs !== undefined) {
+      this.#silentWatches += 1;
+      if (this.trustsOpening) return { relist: false, tell: false, waitMs: 0 };
     }
     if (isListing && this.listsByStream && (status === 400 || status === 422)) {
       // 1.33 answers 422 "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled".

@@ -47,7 +47,7 @@ export function hash52(text: string): number {
 
 /** SHA-256 of the text as latin1 text: 32 characters, one a byte. */
 export function digest(text: string): string {
-  return hash('sha256', text, { outputEncoding: 'latin1' });
+  return hash('sha256', text, 'binary');
 }
 
 /** Deeper than anything we write; what a hand-made object holds below is one and the same. */

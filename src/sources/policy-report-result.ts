@@ -163,8 +163,8 @@ export class PolicyFinding implements Finding {
     const result = this.#result;
     const { producer } = result;
     const owner = this.#context.ownerPart(this.resource);
-    const id = result.property('VulnerabilityID');
-    if (!producer.isEngine && id !== undefined) {
+    const id = producer.isEngine ? undefined : result.property('VulnerabilityID');
+    if (id !== undefined) {
       const { name = '' } = result.vulnerability() ?? {};
       const repository = result.property('artifact.repository') ?? '';
       return [producer.word, 'VulnerabilityID', id, name, owner, repository];

@@ -262,3 +262,18 @@ function phrase(event: StoredEvent): string {
   const id = String(event.spec.details?.['id']);
   return event.status?.phase === 'Resolved' ? `(${id} ${event.status.reason})` : id;
 }
+
+/** How many changes the server saw while `act` ran and everything came to rest. */
+export async function changes(world: World, act: () => void | Promise<void>): Promise<number> {
+  const before = world.server.changes.length;
+  await act();
+  await world.rest();
+  return world.server.changes.length - before;
+}
+
+/** The only event on the server. Throws when there are others, or none. */
+export function onlyEvent(world: World): StoredEvent {
+  const [event, ...others] = world.server.events.values();
+  if (event === undefined || others.length > 0) throw new Error(`one event, found ${world.state}`);
+  return event;
+}

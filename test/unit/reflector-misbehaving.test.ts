@@ -62,9 +62,16 @@ suite('a watch that breaks', () => {
       ]);
     }));
 
-  test('by silence where bookmarks were sent: stale until the next byte, then live', () =>
+  test('by silence, once: watched again, no change of state', () =>
     untilTold(
-      [stays(...listOfTwo), stays(), stays(added('z', 9))],
+      [stays(...listOfTwo), stays(added('z', 9))],
+      ({ recorder }) => assert.deepEqual(recorder.log.slice(4), ['live', 'object a/z@9']),
+      { timing: { inactivityMs: 80 } },
+    ));
+
+  test('by silence, again and again, where bookmarks were sent: stale until the next byte, then live', () =>
+    untilTold(
+      [stays(...listOfTwo), stays(), stays(), stays(added('z', 9))],
       ({ recorder }) => assert.deepEqual(recorder.log.slice(4), ['live', 'stale', 'object a/z@9', 'live']),
       { timing: { inactivityMs: 80 } },
     ));
