@@ -236,8 +236,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
           const row = own.gone(eventNamespace, name);
           if (row !== 0) reconciler.eventGone(row);
         },
-        listingComplete() {
-          for (const row of own.listingComplete()) reconciler.eventGone(row);
+        listingComplete(resourceVersion) {
+          for (const row of own.listingComplete(resourceVersion)) reconciler.eventGone(row);
         },
         stateChanged: (state) => reporter.informerChanged(resource, state),
         malformed: (message) => reporter.malformedLine(resource, message),

@@ -158,10 +158,10 @@ export class Informer {
       gone: (namespace, name) => handler.gone(namespace, name),
       malformed: (message) => handler.malformed(message),
       room: () => handler.room(),
-      listingComplete: () => {
+      listingComplete: (resourceVersion) => {
         this.#isSynced = true;
         this.#synced.resolve();
-        handler.listingComplete();
+        handler.listingComplete(resourceVersion);
       },
       stateChanged: (state) => this.#change(state),
     };

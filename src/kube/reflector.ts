@@ -42,7 +42,7 @@ export interface ReflectorHandler {
   listingBegan(): void;
   object(object: KubeObject): void;
   gone(namespace: string, name: string): void;
-  listingComplete(): void;
+  listingComplete(resourceVersion: string): void;
   stateChanged(state: ReflectorState): void;
   /** Something could not be read: a line that is no watch event, an item without a name. */
   malformed(message: string): void;
@@ -238,7 +238,7 @@ export class Reflector {
     if (isWhole) for (const key of missing) this.#lose(key);
     this.#resourceVersion = resourceVersion;
     this.#recovery.listed();
-    this.#safely('listingComplete', () => this.#handler.listingComplete());
+    this.#safely('listingComplete', () => this.#handler.listingComplete(resourceVersion));
     this.#setState({ kind: 'live' });
   }
 

@@ -1,22 +1,9 @@
-/** What happens to events and reports besides reports changing: hands, full queues, late Pods, shared findings. */
+/** What happens to events and reports besides reports changing: hands, full queues, late Pods. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { ResourceReference } from '../../src/sources/source.ts';
 import { finding, keyOf, reading, tool } from '../support/findings.ts';
-import { World } from '../support/pipeline-world.ts';
-
-async function changes(world: World, act: () => void | Promise<void>): Promise<number> {
-  const before = world.server.changes.length;
-  await act();
-  await world.rest();
-  return world.server.changes.length - before;
-}
-
-function onlyEvent(world: World) {
-  const [event, ...others] = world.server.events.values();
-  assert.ok(event !== undefined && others.length === 0, `one event, found ${world.state}`);
-  return event;
-}
+import { changes, onlyEvent, World } from '../support/pipeline-world.ts';
 
 suite('reconciler: events changed by hand', () => {
   test('an event deleted by hand returns while its finding exists, and only then', async () => {
@@ -56,15 +43,65 @@ suite('reconciler: events changed by hand', () => {
     assert.equal(onlyEvent(world).status?.synced, undefined);
   });
 
-  test('an event resolved by hand is Active again while its finding is held', async () => {
+  test('an event resolved by hand is Active again while its finding is held, and the other way round', async () => {
     const world = new World();
     await changes(world, () => world.report('r', reading('r', [finding('a')])));
     const event = onlyEvent(world);
-    await changes(
-      world,
-      () => void world.server.putByHand({ ...event, status: { phase: 'Resolved', reason: 'fixed' } }),
-    );
+    const put = (phase: 'Active' | 'Resolved') => void world.server.putByHand({ ...event, status: { phase } });
+    await changes(world, () => put('Resolved'));
     assert.deepEqual(world.state, ['a']);
+    await changes(world, () => world.report('r', reading('r', [])));
+    await changes(world, () => put('Active'));
+    assert.deepEqual(world.state, ['(a fixed)']);
+  });
+});
+
+suite('reconciler: hands that are faster than our answers', () => {
+  const slow = () => {
+    const world = new World();
+    world.server.latency = () => new Promise((resolve) => setTimeout(resolve, 3));
+    world.report('r', reading('r', [finding('a')]));
+    world.echo();
+    return world;
+  };
+
+  test('an event that is edited before its creation was answered is mended', async () => {
+    const world = slow();
+    const event = onlyEvent(world);
+    world.server.putByHand({ ...event, spec: { ...event.spec, severity: 'low' } });
+    world.echo();
+    await world.rest();
+    assert.equal(onlyEvent(world).spec.severity, 'high');
+  });
+
+  test('an event that is deleted before its creation was answered returns', async () => {
+    const world = slow();
+    world.server.deleteByHand(onlyEvent(world).metadata.name);
+    world.echo();
+    await world.rest();
+    assert.deepEqual(world.state, ['a']);
+  });
+
+  test('and also when a listing that lacks it was faster than the answer', async () => {
+    const world = new World();
+    world.server.latency = () => new Promise((resolve) => setTimeout(resolve, 3));
+    world.report('r', reading('r', [finding('a')]));
+    world.server.deleteByHand(onlyEvent(world).metadata.name);
+    world.beginListing();
+    world.completeListing();
+    await world.rest();
+    assert.deepEqual(world.state, ['a']);
+  });
+
+  test('an event whose creation was never answered is resolved although its finding was gone by then', async () => {
+    const world = new World();
+    world.server.fault = (verb) => (verb === 'create' ? 'lost' : 'none');
+    world.report('r', reading('r', [finding('a')]));
+    world.report('r', reading('r', []));
+    while (world.life.queue.items > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    assert.deepEqual(world.life.outcomes, []);
+    await world.rest();
+    assert.deepEqual(world.state, ['(a fixed)']);
   });
 });
 
@@ -140,6 +177,8 @@ suite('reconciler: Pods that are not known yet', () => {
     world.tell('r');
     await world.rest();
     assert.equal(onlyEvent(world).spec.resource?.kind, 'Pod');
+    await changes(world, () => world.report('r', { ...podReading, findings: [] }));
+    assert.deepEqual(world.state, ['(a fixed)']);
   });
 
   test("what was named by the Pod in vain is folded into the owner's event when it appears", async () => {
@@ -201,53 +240,5 @@ suite('reconciler: Pods that are not known yet', () => {
     world.tell('r');
     world.unreport('r');
     assert.deepEqual([world.life.reports.objects, world.life.reconciler.wantedPods], [0, 0]);
-  });
-});
-
-suite('reconciler: a finding that several reports hold', () => {
-  const other = { reportKey: ['format', 'other'] };
-
-  test('the describer alone writes; when it lets go, another one takes over', async () => {
-    const world = new World();
-    const version = (rev: number) => finding('a', { description: { details: { id: 'a', rev } } });
-    await changes(world, () => world.report('one', reading('one', [version(1)])));
-    assert.equal(await changes(world, () => world.report('two', reading('two', [version(2)]))), 0);
-    assert.equal(await changes(world, () => world.report('one', reading('one', [version(1)]))), 0);
-    assert.equal(await changes(world, () => world.report('one', reading('one', []))), 1);
-    assert.equal(onlyEvent(world).spec.details?.['rev'], 2);
-    assert.equal(onlyEvent(world).spec.origin?.name, 'two');
-  });
-
-  test('under two report keys: one key that lacks it does not resolve it, the last one does', async () => {
-    const world = new World();
-    await changes(world, () => world.report('one', reading('one', [finding('a')])));
-    assert.equal(await changes(world, () => world.report('two', reading('two', [finding('a')], other))), 0);
-    assert.equal(await changes(world, () => world.report('one', reading('one', []))), 1); // now under the other key
-    assert.deepEqual(world.state, ['a']);
-    assert.equal(await changes(world, () => world.restart()), 0);
-    assert.equal(await changes(world, () => world.report('two', reading('two', [], other))), 1);
-    assert.deepEqual(world.state, ['(a fixed)']);
-  });
-
-  test('under two report keys, both letting go at once', async () => {
-    const world = new World();
-    await changes(world, () => world.report('one', reading('one', [finding('a')])));
-    await changes(world, () => world.report('two', reading('two', [finding('a')], other)));
-    world.report('one', reading('one', []));
-    world.report('two', reading('two', [], other));
-    await world.rest();
-    assert.deepEqual(world.state, ['(a fixed)']);
-  });
-
-  test('in two readings of one report: a rescan or a restart writes nothing', async () => {
-    const world = new World();
-    const readings = [reading('r', [finding('a')]), reading('r', [finding('a')], other)] as const;
-    await changes(world, () => world.report('r', ...readings));
-    assert.equal(await changes(world, () => world.report('r', ...readings)), 0);
-    assert.equal(await changes(world, () => world.restart()), 0);
-    assert.equal(await changes(world, () => world.report('r', reading('r', []), readings[1])), 1);
-    assert.deepEqual(world.state, ['a']);
-    await changes(world, () => world.report('r', reading('r', []), reading('r', [], other)));
-    assert.deepEqual(world.state, ['(a fixed)']);
   });
 });

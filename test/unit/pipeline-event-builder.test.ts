@@ -249,6 +249,14 @@ suite('event builder', () => {
     assert.deepEqual(Object.keys(details ?? {}), ['first', 'list', 'deep', 'last']);
     assert.equal((details?.['list'] as unknown[] | undefined)?.at(-1), '… 8 more');
     assert.match(JSON.stringify(details?.['deep']), /…/);
+    const long = Object.fromEntries(Array.from({ length: 8 }, (_, at) => [`n${at}`, 'x'.repeat(1000)]));
+    assert.deepEqual(Object.keys(build({ description: { details: long } }).spec.details ?? {}), [
+      'n0',
+      'n1',
+      'n2',
+      'n3',
+      'truncated',
+    ]);
   });
 
   test('a reference is whole or left out', () => {

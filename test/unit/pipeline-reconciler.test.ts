@@ -3,17 +3,9 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { defaultThresholds, thresholdFilter } from '../../src/pipeline/filter.ts';
 import { finding, reading, start, tool } from '../support/findings.ts';
-import { World } from '../support/pipeline-world.ts';
+import { changes, World } from '../support/pipeline-world.ts';
 
 const later = new Date(start.getTime() + 60_000);
-
-/** How many changes the server saw while `act` ran and everything came to rest. */
-async function changes(world: World, act: () => void | Promise<void>): Promise<number> {
-  const before = world.server.changes.length;
-  await act();
-  await world.rest();
-  return world.server.changes.length - before;
-}
 
 suite('reconciler: new and unchanged', () => {
   test('a new finding costs one write, a rescan none', async () => {
