@@ -18,6 +18,8 @@ export interface Pools {
 export class Connections {
   readonly #kubeConfig: KubeConfig;
   readonly #requestConnections: number;
+  /** The material as it was last given: the same object until credentials are read anew. */
+  #tls: Tls | undefined;
   #fingerprint = '';
   #pools: Pools | undefined;
   /** Pools of older TLS material whose last answers are still coming. */
@@ -32,6 +34,8 @@ export class Connections {
   /** The pools for this TLS material. Throws after close(). */
   with(tls: Tls): Pools {
     if (this.#isClosed) throw new Error('the client is closed');
+    if (this.#pools !== undefined && tls === this.#tls) return this.#pools;
+    this.#tls = tls;
     const fingerprint = createHash('sha256').update(JSON.stringify(tls)).digest('base64');
     if (this.#pools !== undefined && fingerprint === this.#fingerprint) return this.#pools;
     const pools = { requests: this.#pool(tls, this.#requestConnections), watches: this.#pool(tls, null) };
