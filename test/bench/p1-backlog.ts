@@ -10,7 +10,7 @@ import { observe, rate } from './observer.ts';
 import { runScript, startWatcher } from './processes.ts';
 import { vulnerabilityReport } from './reports.ts';
 
-const reports = 250;
+const reports = 200;
 const findings = 10;
 const pairs = 5;
 const inFlight = 8;
@@ -30,8 +30,13 @@ export async function measureBacklog(cluster: BenchCluster, log: (line: string) 
   const daemonRates: number[] = [];
   const rawRates: number[] = [];
   for (let pair = 0; pair <= pairs; pair += 1) {
-    const raw = await measureRaw(cluster, `bench-p1-raw-${pair}`, documents);
-    const daemon = await measureDaemon(cluster, `bench-p1-daemon-${pair}`);
+    // Raw, daemon, daemon, raw: what drifts evenly within a pair cancels out.
+    const rawBefore = await measureRaw(cluster, `bench-p1-raw-${pair}a`, documents);
+    const daemonFirst = await measureDaemon(cluster, `bench-p1-daemon-${pair}a`);
+    const daemonSecond = await measureDaemon(cluster, `bench-p1-daemon-${pair}b`);
+    const rawAfter = await measureRaw(cluster, `bench-p1-raw-${pair}b`, documents);
+    const raw = (rawBefore + rawAfter) / 2;
+    const daemon = (daemonFirst + daemonSecond) / 2;
     log(`P1 ${pair === 0 ? 'warm-up' : `pair ${pair}`}: raw ${raw.toFixed(0)}/s, daemon ${daemon.toFixed(0)}/s`);
     if (pair === 0) continue;
     ratios.push(daemon / raw);
