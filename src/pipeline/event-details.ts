@@ -6,6 +6,8 @@ import type { Description } from '../sources/source.ts';
 
 /** What observedOn may take of the details. Kept apart from the rest: it changes while the finding does not. */
 const observedBytes = limits.detailsBytes / 3;
+/** What the details take when there is nothing in them: `{}`. */
+const bracesBytes = 2;
 const maximumCharacters = 1024;
 const maximumItems = 32;
 const maximumMembers = 48;
@@ -20,10 +22,10 @@ const truncated = 'truncated';
 /** The details of an event. `isCut`: something of the description outside of the details was left out. */
 export function detailsOf(description: Description, isCut: boolean): EventDetails {
   const details: EventDetails = {};
-  const observed = fitted(description.observedOn ?? {}, observedBytes);
+  const observed = fitted(description.observedOn ?? {}, observedBytes - sizeOf(observedOn, {}));
   if (observed.isCut) put(observed.members, truncated, true);
   if (Object.keys(observed.members).length > 0) details[observedOn] = observed.members;
-  const rest = fitted(description.details, limits.detailsBytes - observedBytes);
+  const rest = fitted(description.details, limits.detailsBytes - observedBytes - bracesBytes);
   for (const [name, value] of Object.entries(rest.members)) if (name !== observedOn) put(details, name, value);
   if (rest.isCut || isCut) details[truncated] = true;
   return details;

@@ -173,7 +173,8 @@ suite('event builder', () => {
       for (const value of Object.values(event.metadata.labels)) assert.match(value, label);
       assert.equal(contentHash(returned(event)), contentHash(event));
     });
-    fc.assert(property, { numRuns: 400, interruptAfterTimeLimit: 8_000 });
+    // With this seed the details were once a few bytes too long: their braces and observedOn's own name were not counted.
+    fc.assert(property, { seed: 1553130695, numRuns: 400, interruptAfterTimeLimit: 8_000 });
   });
 
   test('the largest event is under 16 KiB', () => {
