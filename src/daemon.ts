@@ -8,16 +8,15 @@
  * Built here from parts that know nothing of each other, started in this order and stopped in reverse.
  */
 import type { KubeConfig } from '@kubernetes/client-node';
-import { group as eventGroup, plural as eventPlural, version as eventVersion } from './api/event.ts';
-import type { StoredEvent } from './api/stored-event.ts';
 import type { Config } from './config/schema.ts';
 import { thresholdsOf } from './config/schema.ts';
+import { eventInformer, namespaceInformer, podInformer } from './core-informers.ts';
 import { startProbeServer } from './http/server.ts';
 import { KubeClient } from './kube/client.ts';
 import type { ServedResources } from './kube/discovery.ts';
 import { Discovery } from './kube/discovery.ts';
 import { KubeEventStore } from './kube/event-store.ts';
-import { Informer } from './kube/informer.ts';
+import { Namespaces } from './kube/namespaces.ts';
 import { PodOwners } from './kube/pods.ts';
 import type { ReflectorTiming } from './kube/reflector.ts';
 import type { Clock } from './lib/clock.ts';
@@ -33,6 +32,7 @@ import { WorkQueue } from './pipeline/work-queue.ts';
 import { WriteBudget } from './pipeline/write-budget.ts';
 import { Writer } from './pipeline/writer.ts';
 import { ReportInformers } from './report-informers.ts';
+import { signalTest } from './sources/natures.ts';
 import type { Source } from './sources/source.ts';
 import type { ControlledLogger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
@@ -73,10 +73,11 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
 
   // State: what is known, wanted and owed.
   const index = new EventIndex();
-  const own = new OwnEvents(index);
+  const own = new OwnEvents(index, signalTest(sources));
   const reports = new ReportTable();
   const books = new Books();
   const pods = new PodOwners();
+  const namespaces = new Namespaces();
   const queue = new WorkQueue(config.queue, monotonicMs);
 
   // Telemetry reads the state at each scrape.
@@ -149,8 +150,10 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     take: (key, document) => informers.take(key, document),
     failed: (key, error) => reporter.rereadFailed(key, error),
   });
-  const events = eventInformer();
-  const podList = podInformer();
+  const core = { informing, namespace, own, pods, namespaces, reconciler, reporter };
+  const events = eventInformer(core);
+  const podList = podInformer(core);
+  const namespaceList = namespaceInformer(core);
   const needsPods = sources.some((source) => source.needsPods);
   let wasSynced = false;
 
@@ -161,7 +164,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
   });
 
-  // Own events first, then Pods, then reports: each decides by what came before it.
+  // Own events and Namespaces first, then Pods, then reports: each decides by what came before it.
   let served: ServedResources = new Map();
   let isOpen = false;
   let isStopped = false;
@@ -178,7 +181,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     },
   );
   async function openSources(): Promise<void> {
-    await events.synced();
+    await Promise.all([events.synced(), namespaceList.follow(undefined).then(() => namespaceList.settled())]);
     if (needsPods && !isStopped) {
       await podList.follow(undefined);
       await podList.settled();
@@ -203,7 +206,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       isStopped = true;
       discovery.stop();
       dirty.stop();
-      await Promise.all([informers.stop(), podList.stop()]);
+      await Promise.all([informers.stop(), podList.stop(), namespaceList.stop()]);
       const isDrained = await writer.drain(config.shutdown.drainSeconds * 1000);
       await writer.stop();
       await events.stop();
@@ -212,61 +215,6 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       logger.info('zen-watcher stopped', { drained: isDrained, left: queue.items });
     },
   };
-
-  /** Our own events: the other half of every comparison. */
-  function eventInformer(): Informer {
-    const resource = `${eventPlural}.${eventGroup}`;
-    const informer = new Informer(
-      {
-        ...informing,
-        group: eventGroup,
-        resource: eventPlural,
-        versions: [eventVersion],
-        namespaced: true,
-        namespace,
-        shape: 'full',
-      },
-      {
-        listingBegan: () => own.listingBegan(),
-        object(object) {
-          const observation = own.observe(object as unknown as StoredEvent);
-          if (observation !== undefined) reconciler.eventObserved(observation);
-        },
-        gone(eventNamespace, name) {
-          const row = own.gone(eventNamespace, name);
-          if (row !== 0) reconciler.eventGone(row);
-        },
-        listingComplete(resourceVersion) {
-          for (const row of own.listingComplete(resourceVersion)) reconciler.eventGone(row);
-        },
-        stateChanged: (state) => reporter.informerChanged(resource, state),
-        malformed: (message) => reporter.malformedLine(resource, message),
-        room: () => Promise.resolve(),
-      },
-    );
-    reporter.watch(resource, informer);
-    return informer;
-  }
-
-  /** Pods, for their owners: metadata only. */
-  function podInformer(): Informer {
-    const informer = new Informer(
-      { ...informing, group: '', resource: 'pods', versions: ['v1'], namespaced: true, shape: 'metadata' },
-      {
-        listingBegan: () => {},
-        object(pod) {
-          if (pods.add(pod)) reconciler.podAppeared(pod.metadata.namespace ?? '', pod.metadata.name);
-        },
-        gone: (podNamespace, name) => pods.remove(podNamespace, name),
-        listingComplete: () => {},
-        stateChanged: (state) => reporter.informerChanged('pods', state),
-        malformed: (message) => reporter.malformedLine('pods', message),
-        room: () => Promise.resolve(),
-      },
-    );
-    reporter.watch('pods', informer);
-    return informer;
-  }
 
   /** Not ready until everything was listed once; after that only a full queue takes it back, an API outage does not. */
   function notReady(): string | undefined {

@@ -65,3 +65,5 @@ export const labelPrefix = 'zen.kube-zen.io/';
 export const reportAnnotation = 'zen.kube-zen.io/report';
 /** The field manager of every write of ours: what another manager owns in spec was changed by somebody else. */
 export const fieldManager = 'zen-watcher';
+/** The condition that is False while nobody reports about the finding any more. */
+export const freshCondition = 'Fresh';

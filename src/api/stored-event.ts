@@ -47,7 +47,7 @@ export type RetryCause = (typeof retryCauses)[number];
 
 /** Status fields to set; null removes one. Consumers' fields are never among them. */
 export type StatusPatch = {
-  readonly [Field in 'phase' | 'reason' | 'count' | 'firstSeen' | 'lastSeen' | 'resolvedAt']?:
+  readonly [Field in 'phase' | 'reason' | 'count' | 'firstSeen' | 'lastSeen' | 'resolvedAt' | 'conditions']?:
     | EventStatus[Field]
     | null;
 };

@@ -55,6 +55,10 @@ export const resolveReasons = [
 ] as const;
 export type ResolveReason = (typeof resolveReasons)[number];
 
+/** Why an event's condition Fresh is False: nobody reports about it any more, and nobody says that it is over. */
+export const staleReasons = ['ReportMissing', 'SourceGone', 'SourceSilent'] as const;
+export type StaleReason = (typeof staleReasons)[number];
+
 /** What a source may be called: it is the head of every event's name and a label value. */
 export const sourceNamePattern = '^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$';
 export const eventTypePattern = '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$';

@@ -8,7 +8,7 @@ import type { EventIndex, Row } from './event-index.ts';
 import { sourceOf } from './event-name.ts';
 import type { Holdings, MarkDirty } from './holdings.ts';
 import type { ResolvedIntent } from './intent.ts';
-import { intentOverheadBytes } from './intent.ts';
+import { intentOverheadBytes, willBeActive } from './intent.ts';
 import type { PodWaits } from './pod-waits.ts';
 import type { ReportObject, ReportRecord, ReportTable } from './report-table.ts';
 import type { WorkQueue } from './work-queue.ts';
@@ -136,8 +136,7 @@ export class Absence {
 
   #willBeActive(row: Row): boolean {
     const { index, queue } = this.#parts;
-    const coming = queue.coming(index.name(row));
-    return coming === undefined ? index.isActive(row) : coming.kind !== 'resolved';
+    return willBeActive(index.isActive(row), queue.coming(index.name(row)));
   }
 
   #intent(row: Row, speaker: ReportRecord, reason: ResolveReason, { now, monotonicMs }: Moment): ResolvedIntent {

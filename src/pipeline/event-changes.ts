@@ -2,7 +2,8 @@
  * Brings one event on the server to what an intent says. What has to be sent is decided here, at the last moment, from
  * what the server is known to have; what stands in between is read and put right.
  */
-import type { ZenAgentEvent } from '../api/event.ts';
+import type { EventStatus, ZenAgentEvent } from '../api/event.ts';
+import { freshCondition } from '../api/event.ts';
 import type { RetryCause, StatusPatch, StoredEvent } from '../api/stored-event.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { RejectionReason } from '../sources/source.ts';
@@ -10,14 +11,15 @@ import { contentHash, isOurLabel } from './event-builder.ts';
 import type { EventIndex } from './event-index.ts';
 import type { FencedAnswer } from './fenced-store.ts';
 import { FencedStore } from './fenced-store.ts';
-import type { Intent, PresentIntent, ResolvedIntent, SignalIntent } from './intent.ts';
+import type { FreshnessIntent, Intent, PresentIntent, RemovalIntent, ResolvedIntent, SignalIntent } from './intent.ts';
+import { isWriting } from './intent.ts';
 import type { OwnEvents } from './own-events.ts';
 import { isEditedByOthers } from './own-events.ts';
 import type { EventStore } from './ports.ts';
 
 /** How an intent ended. */
 export type Ending =
-  | { readonly kind: 'created' | 'changed' | 'reopened' | 'resolved' | 'unchanged' | 'fenced' }
+  | { readonly kind: 'created' | 'changed' | 'reopened' | 'resolved' | 'removed' | 'unchanged' | 'fenced' }
   | { readonly kind: 'rejected'; readonly reason: RejectionReason; readonly message: string };
 
 /** To be tried again; `rest` is what is left of the intent where a part of it was done. */
@@ -86,6 +88,10 @@ class Change {
         return this.#present(intent);
       case 'resolved':
         return this.#resolve(intent);
+      case 'freshness':
+        return this.#converge(intent, (current) => this.#setFreshness(intent, current));
+      case 'removal':
+        return this.#converge(intent, (current) => this.#remove(intent, current));
       case 'signal':
         return this.#signal(intent);
     }
@@ -98,11 +104,11 @@ class Change {
       const answer = await this.#store.create(intent.namespace, intent.body);
       if (answer.kind === 'created') {
         own.answered(answer.event);
-        return { kind: 'created' };
+        return this.#setCount(intent, answer.event, { kind: 'created' });
       }
       if (answer.kind !== 'conflict') return stepFor(answer);
     } else if (index.isActive(row) && index.storedHash(row) === intent.contentHash) {
-      return { kind: 'unchanged' };
+      if ((intent.count ?? index.count(row)) === index.count(row)) return { kind: 'unchanged' };
     }
     return this.#converge(intent, (current) => this.#bringTo(intent, current));
   }
@@ -125,9 +131,46 @@ class Change {
       const lastSeen = clock.now().toISOString();
       const answer = await this.#patch(event, { phase: 'Active', reason: null, resolvedAt: null, lastSeen });
       if (answer.kind !== 'changed') return answer.kind === 'conflict' ? 'conflict' : stepFor(answer);
+      event = answer.event;
       changed = { kind: 'reopened' };
     }
-    return changed;
+    return this.#setCount(intent, event, changed);
+  }
+
+  /** Sees to it that status.count is what the intent says. A failure leaves the intent to be carried out again. */
+  async #setCount(intent: PresentIntent, event: StoredEvent, done: Ending): Promise<Step> {
+    const { count } = intent;
+    if (count === undefined || count === (event.status?.count ?? 1)) return done;
+    const answer = await this.#patch(event, { count });
+    if (answer.kind === 'changed') return done.kind === 'unchanged' ? { kind: 'changed' } : done;
+    if (answer.kind !== 'conflict') return stepFor(answer);
+    return { kind: 'again', cause: 'conflict', message: 'the event changed under us', afterMs: 0 };
+  }
+
+  async #setFreshness({ stale, at }: FreshnessIntent, current: StoredEvent): Promise<Step | 'conflict'> {
+    const others = (current.status?.conditions ?? []).filter(({ type }) => type !== freshCondition);
+    const before = current.status?.conditions?.find(({ type }) => type === freshCondition);
+    const isStale = before?.status === 'False';
+    if (current.status?.phase === 'Resolved' || isStale === (stale !== undefined)) return { kind: 'unchanged' };
+    const answer = await this.#patch(current, { conditions: [...others, freshness(stale, at)] });
+    if (answer.kind === 'conflict') return 'conflict';
+    return answer.kind === 'changed' ? { kind: 'changed' } : stepFor(answer);
+  }
+
+  async #remove({ reason, at }: RemovalIntent, current: StoredEvent): Promise<Step | 'conflict'> {
+    let event = current;
+    if (event.status?.phase !== 'Resolved') {
+      // It is Active again, or was not to be resolved by this intent: what is Active is not deleted.
+      if (reason === undefined) return { kind: 'unchanged' };
+      const patched = await this.#patch(event, { phase: 'Resolved', reason, resolvedAt: at.toISOString() });
+      if (patched.kind !== 'changed') return patched.kind === 'conflict' ? 'conflict' : stepFor(patched);
+      event = patched.event;
+    }
+    const removed = await this.#store.remove(event);
+    if (removed.kind === 'conflict') return 'conflict';
+    if (removed.kind !== 'changed' && removed.kind !== 'gone') return stepFor(removed);
+    this.#parts.own.missing(event.metadata.name);
+    return { kind: 'removed' };
   }
 
   async #resolve(intent: ResolvedIntent): Promise<Step> {
@@ -215,7 +258,7 @@ class Change {
         continue;
       }
       own.missing(intent.key);
-      if (intent.kind === 'resolved') return { kind: 'unchanged' };
+      if (!isWriting(intent)) return { kind: 'unchanged' };
       if (current !== undefined) {
         const removed = await this.#store.remove(current);
         if (removed.kind === 'conflict') continue;
@@ -250,7 +293,7 @@ function stepFor(answer: FencedAnswer): Step {
 
 /** Whether what is stored under the intent's name carries the intent's source and whole fingerprint. */
 function isTheSame(current: StoredEvent, intent: Intent): boolean {
-  if (intent.kind === 'resolved') return current.spec?.fingerprint !== undefined;
+  if (!isWriting(intent)) return current.spec?.fingerprint !== undefined;
   const wanted = JSON.parse(intent.body) as ZenAgentEvent;
   return current.spec?.fingerprint === wanted.spec.fingerprint && current.spec.source === wanted.spec.source;
 }
@@ -274,4 +317,21 @@ function keepWhatIsNotOurs(wanted: ZenAgentEvent, current: StoredEvent): ZenAgen
 /** The later of two times in RFC 3339, of which the first is in UTC with milliseconds. */
 function later(time: string, other: string | undefined): string {
   return other !== undefined && Date.parse(other) > Date.parse(time) ? other : time;
+}
+
+const staleMessages = {
+  ReportMissing: 'its report is gone, and nothing says that the finding is',
+  SourceGone: 'the cluster does not serve the resource of its report any more',
+  SourceSilent: 'its reports cannot be read, or the tool makes none any more',
+} as const;
+
+/** The condition as it is from now on. */
+function freshness(stale: FreshnessIntent['stale'], at: Date): NonNullable<EventStatus['conditions']>[number] {
+  return {
+    type: freshCondition,
+    status: stale === undefined ? 'True' : 'False',
+    reason: stale ?? 'Reported',
+    message: stale === undefined ? 'a report holds the finding' : staleMessages[stale],
+    lastTransitionTime: at.toISOString(),
+  };
 }

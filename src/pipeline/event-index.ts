@@ -5,10 +5,11 @@
  * A row is what the server has (`onServer`, phase, hash, resourceVersion), what the reports want (holders, wanted hash)
  * and the links between them (report key, describer). Row numbers are stable until the row is freed.
  */
-import type { Severity } from '../api/words.ts';
-import { severities } from '../api/words.ts';
+import type { Severity, StaleReason } from '../api/words.ts';
+import { severities, staleReasons } from '../api/words.ts';
 import type { ParsedName } from './event-name.ts';
 import { formatFingerprintHead, parseName } from './event-name.ts';
+import type { FindingFacts, StoredState } from './event-state.ts';
 import { Interned } from './interned.ts';
 import { grown } from './packed.ts';
 import { RowLists } from './row-lists.ts';
@@ -19,19 +20,14 @@ export type Row = number;
 const onServerFlag = 1;
 const resolvedFlag = 2;
 const editedFlag = 4;
+const signalFlag = 8;
+const foldedFlag = 16;
+/** What clearStored() leaves: it belongs to the finding, not to the object on the server. */
+const findingFlags = signalFlag | foldedFlag;
+/** As many different policies and kinds of reports are told apart. */
+const greatestWords = 65_535;
 const fullKeyWords = 5;
 const initialRows = 256;
-
-/** What the server has of an event, as read from it or answered by it. */
-export interface StoredState {
-  readonly resourceVersion: string;
-  readonly contentHash: number;
-  readonly isResolved: boolean;
-  readonly severity: Severity;
-  /** True when another field manager owns part of spec: somebody else wrote it. */
-  readonly isEdited: boolean;
-  readonly count: number;
-}
 
 export class EventIndex {
   #capacity = initialRows;
@@ -51,9 +47,16 @@ export class EventIndex {
   #count = new Uint32Array(initialRows);
   #holders = new Uint32Array(initialRows);
   #describer = new Float64Array(initialRows);
+  #since = new Float64Array(initialRows);
+  #stale = new Uint8Array(initialRows);
+  #resourceNamespace = new Uint32Array(initialRows);
+  #policy = new Uint32Array(initialRows);
+  #reportKind = new Uint16Array(initialRows);
   readonly #byReportKey = new RowLists(initialRows);
   readonly #sources = new Interned();
   readonly #namespaces = new Interned();
+  readonly #policies = new Interned(greatestWords);
+  readonly #reportKinds = new Interned(greatestWords);
   /** resourceVersions that are not plain integers: legal, though no server of today makes them. */
   readonly #oddVersions = new Map<Row, string>();
 
@@ -113,8 +116,53 @@ export class EventIndex {
     return `${this.#sources.word(tail >>> 2)}-${formatFingerprintHead(this.#keys.subarray(at, at + 4), tail & 3)}`;
   }
 
+  /** spec.source of the event. */
+  source(row: Row): string {
+    return this.#sources.word((this.#keys[row * fullKeyWords + 4] ?? 0) >>> 2);
+  }
+
+  /** The namespace that the event is in, or is to be. */
   namespace(row: Row): string {
     return this.#namespaces.word(this.#namespace[row] ?? 0);
+  }
+
+  /** Namespace of the resource; '' for cluster-scoped ones. */
+  resourceNamespace(row: Row): string {
+    return this.#namespaces.word(this.#resourceNamespace[row] ?? 0);
+  }
+
+  /** The policy that was violated; '' for tools without policies. */
+  policy(row: Row): string {
+    return this.#policies.word(this.#policy[row] ?? 0);
+  }
+
+  /** The kind of report that it comes from, `group|Kind`; '' where unknown. */
+  reportKind(row: Row): string {
+    return this.#reportKinds.word(this.#reportKind[row] ?? 0);
+  }
+
+  isSignal(row: Row): boolean {
+    return this.#has(row, signalFlag);
+  }
+
+  /** Held by a report, but without an event of its own: a summary counts it. */
+  isFolded(row: Row): boolean {
+    return this.#has(row, foldedFlag);
+  }
+
+  setFolded(row: Row, isFolded: boolean): void {
+    const flags = this.#flags[row] ?? 0;
+    this.#flags[row] = isFolded ? flags | foldedFlag : flags & ~foldedFlag;
+  }
+
+  /** Notes what is known of the finding. The severity of an event that is on the server stays the stored one. */
+  setFacts(row: Row, facts: FindingFacts): void {
+    if (!this.isOnServer(row)) this.#severity[row] = severities.indexOf(facts.severity);
+    this.#resourceNamespace[row] = this.#namespaces.number(facts.resourceNamespace);
+    this.#policy[row] = this.#policies.number(facts.policy);
+    this.#reportKind[row] = this.#reportKinds.number(facts.reportKind);
+    const flags = this.#flags[row] ?? 0;
+    this.#flags[row] = facts.isSignal ? flags | signalFlag : flags & ~signalFlag;
   }
 
   isOnServer(row: Row): boolean {
@@ -134,6 +182,17 @@ export class EventIndex {
     return severities[this.#severity[row] ?? 0] ?? 'unknown';
   }
 
+  /** Why its condition Fresh is False on the server; undefined while it is not. */
+  stale(row: Row): StaleReason | undefined {
+    const code = this.#stale[row] ?? 0;
+    return code === 0 ? undefined : staleReasons[code - 1];
+  }
+
+  /** Milliseconds since the epoch; see StoredState.sinceMs. */
+  sinceMs(row: Row): number {
+    return this.#since[row] ?? 0;
+  }
+
   storedHash(row: Row): number {
     return this.#stored[row] ?? 0;
   }
@@ -148,10 +207,13 @@ export class EventIndex {
 
   /** Notes what the server has now. */
   setStored(row: Row, state: StoredState): void {
-    this.#flags[row] = onServerFlag | (state.isResolved ? resolvedFlag : 0) | (state.isEdited ? editedFlag : 0);
+    const kept = (this.#flags[row] ?? 0) & findingFlags;
+    this.#flags[row] = kept | onServerFlag | (state.isResolved ? resolvedFlag : 0) | (state.isEdited ? editedFlag : 0);
     this.#severity[row] = severities.indexOf(state.severity);
     this.#stored[row] = state.contentHash;
     this.#count[row] = state.count;
+    this.#since[row] = state.sinceMs;
+    this.#stale[row] = state.stale === undefined ? 0 : staleReasons.indexOf(state.stale) + 1;
     const version = Number(state.resourceVersion);
     const isPlain = Number.isSafeInteger(version) && String(version) === state.resourceVersion;
     this.#version[row] = isPlain ? version : 0;
@@ -161,10 +223,12 @@ export class EventIndex {
 
   /** Notes that the server has it no more. */
   clearStored(row: Row): void {
-    this.#flags[row] = 0;
+    this.#flags[row] = (this.#flags[row] ?? 0) & findingFlags;
     this.#stored[row] = 0;
     this.#version[row] = 0;
     this.#count[row] = 0;
+    this.#since[row] = 0;
+    this.#stale[row] = 0;
     this.#oddVersions.delete(row);
   }
 
@@ -246,7 +310,7 @@ export class EventIndex {
     return word & (this.#buckets.length - 1);
   }
 
-  #columns(): (Uint8Array | Uint32Array | Float64Array)[] {
+  #columns(): (Uint8Array | Uint16Array | Uint32Array | Float64Array)[] {
     return [
       this.#next,
       this.#namespace,
@@ -258,6 +322,11 @@ export class EventIndex {
       this.#count,
       this.#holders,
       this.#describer,
+      this.#since,
+      this.#stale,
+      this.#resourceNamespace,
+      this.#policy,
+      this.#reportKind,
     ];
   }
 
@@ -278,6 +347,11 @@ export class EventIndex {
     this.#count = grown(this.#count, capacity);
     this.#holders = grown(this.#holders, capacity);
     this.#describer = grown(this.#describer, capacity);
+    this.#since = grown(this.#since, capacity);
+    this.#stale = grown(this.#stale, capacity);
+    this.#resourceNamespace = grown(this.#resourceNamespace, capacity);
+    this.#policy = grown(this.#policy, capacity);
+    this.#reportKind = grown(this.#reportKind, capacity);
     this.#byReportKey.grow(capacity);
     this.#rehash();
     return this.#used;

@@ -1,5 +1,5 @@
 /** What is to become of one event. One intent per event key waits in the queue. */
-import type { Category, ResolveReason, Severity } from '../api/words.ts';
+import type { Category, ResolveReason, Severity, StaleReason } from '../api/words.ts';
 
 interface IntentBase {
   /** Name of the event: the key of the queue. */
@@ -37,12 +37,28 @@ export interface PresentIntent extends IntentBase {
   /** The event as JSON. */
   readonly body: string;
   readonly contentHash: number;
+  /** What status.count shall say; left alone where absent. */
+  readonly count?: number;
 }
 
 /** The event shall be Resolved. Replaces any earlier state intent of the key. */
 export interface ResolvedIntent extends IntentBase {
   readonly kind: 'resolved';
   readonly reason: ResolveReason;
+  readonly at: Date;
+}
+
+/** The event's condition Fresh shall be False for that reason, or True where there is none. Phase and content stay. */
+export interface FreshnessIntent extends IntentBase {
+  readonly kind: 'freshness';
+  readonly stale: StaleReason | undefined;
+  readonly at: Date;
+}
+
+/** The event shall be there no more: resolved first, with the reason, where it is Active. Deleted only while Resolved. */
+export interface RemovalIntent extends IntentBase {
+  readonly kind: 'removal';
+  readonly reason: ResolveReason | undefined;
   readonly at: Date;
 }
 
@@ -58,7 +74,21 @@ export interface SignalIntent extends IntentBase {
 }
 
 /** One intent. */
-export type Intent = PresentIntent | ResolvedIntent | SignalIntent;
+export type Intent = PresentIntent | ResolvedIntent | FreshnessIntent | RemovalIntent | SignalIntent;
+
+/** An intent that can make the event. */
+export type WritingIntent = PresentIntent | SignalIntent;
+
+/** Whether the intent carries the whole event. */
+export function isWriting(intent: Intent): intent is WritingIntent {
+  return intent.kind === 'present' || intent.kind === 'signal';
+}
+
+/** Whether the event will be there and Active once what is coming was carried out. */
+export function willBeActive(isActive: boolean, coming: Intent | undefined): boolean {
+  if (coming === undefined || coming.kind === 'freshness') return isActive;
+  return isWriting(coming);
+}
 
 /** The intent that stands for both: signals add up, everything else is replaced by the newer. */
 export function mergeIntents(earlier: Intent, later: Intent): Intent {

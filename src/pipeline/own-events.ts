@@ -4,11 +4,14 @@
  * what it says of that event is older news.
  */
 import type { ObjectReference } from '../api/event.ts';
-import { fieldManager, reportAnnotation } from '../api/event.ts';
+import { fieldManager, freshCondition, reportAnnotation } from '../api/event.ts';
 import type { StoredEvent } from '../api/stored-event.ts';
-import { fingerprintCharactersInName } from '../api/words.ts';
+import type { StaleReason } from '../api/words.ts';
+import { fingerprintCharactersInName, staleReasons } from '../api/words.ts';
 import { contentHash } from './event-builder.ts';
-import type { EventIndex, Row, StoredState } from './event-index.ts';
+import type { EventIndex, Row } from './event-index.ts';
+import type { FindingFacts, StoredState } from './event-state.ts';
+import { reportKindOf } from './report-table.ts';
 
 /** What was learnt about an event that is ours. */
 export interface Observation {
@@ -29,8 +32,12 @@ export function isOwn(event: StoredEvent): boolean {
   );
 }
 
+/** Whether a source's events of a type are signals: the registry knows. */
+export type IsSignal = (source: string, eventType: string) => boolean;
+
 export class OwnEvents {
   readonly #index: EventIndex;
+  readonly #isSignal: IsSignal;
   /** resourceVersion of our last write or read, until the watch has shown it or something newer. */
   readonly #unseen = new Map<Row, string>();
   /** Rows of which the watch had not shown our last write when the listing under way began. */
@@ -41,8 +48,9 @@ export class OwnEvents {
   /** resourceVersion of the last complete listing, where it is known. */
   #listedAt = '';
 
-  constructor(index: EventIndex) {
+  constructor(index: EventIndex, isSignal: IsSignal = () => false) {
     this.#index = index;
+    this.#isSignal = isSignal;
   }
 
   /** Events of older versions or by hand, which we leave alone. */
@@ -148,7 +156,9 @@ export class OwnEvents {
   }
 
   #store(row: Row, event: StoredEvent): void {
+    const { source, eventType } = event.spec;
     this.#index.setStored(row, storedState(event));
+    this.#index.setFacts(row, factsOf(event, this.#isSignal(source, eventType)));
     const reportKey = event.metadata.annotations?.[reportAnnotation];
     if (reportKey !== undefined && this.#index.reportKey(row) === '') this.#index.setReportKey(row, reportKey);
   }
@@ -156,14 +166,43 @@ export class OwnEvents {
 
 /** What the index keeps of a stored event. */
 export function storedState(event: StoredEvent): StoredState {
+  const { status, spec } = event;
+  const isResolved = status?.phase === 'Resolved';
+  const condition = staleness(event);
+  const stale = isResolved ? undefined : condition?.reason;
+  const lastSeen = status?.lastSeen ?? status?.firstSeen ?? spec.detectedAt;
+  const since = isResolved ? status.resolvedAt : (stale && condition?.since) || lastSeen;
+  const sinceMs = Date.parse(since ?? '');
   return {
     resourceVersion: event.metadata.resourceVersion,
     contentHash: contentHash(event),
-    isResolved: event.status?.phase === 'Resolved',
-    severity: event.spec.severity,
+    isResolved,
+    severity: spec.severity,
     isEdited: isEditedByOthers(event),
     count: event.status?.count ?? 1,
+    stale,
+    sinceMs: Number.isNaN(sinceMs) ? 0 : sinceMs,
   };
+}
+
+/** What an event says of its finding. */
+function factsOf({ spec }: StoredEvent, isSignal: boolean): FindingFacts {
+  const policy = spec.details?.['policy'];
+  return {
+    severity: spec.severity,
+    resourceNamespace: spec.resource?.namespace ?? '',
+    reportKind: spec.origin?.kind === undefined ? '' : reportKindOf(spec.origin.apiVersion ?? '', spec.origin.kind),
+    policy: typeof policy === 'string' ? policy : '',
+    isSignal,
+  };
+}
+
+/** Since when and why the condition Fresh is False; undefined while it is not. */
+function staleness(event: StoredEvent): { readonly reason: StaleReason; readonly since: string } | undefined {
+  const condition = event.status?.conditions?.find(({ type }) => type === freshCondition);
+  if (condition?.status !== 'False') return undefined;
+  const reason = staleReasons.find((one) => one === condition.reason) ?? 'ReportMissing';
+  return { reason, since: condition.lastTransitionTime };
 }
 
 const plainVersion = /^[1-9]\d{0,14}$/;

@@ -14,11 +14,13 @@ import { Absence } from './absence.ts';
 import type { Books } from './books.ts';
 import type { Ending } from './event-changes.ts';
 import type { EventIndex, Row } from './event-index.ts';
+import type { FindingFacts } from './event-state.ts';
 import type { Filter } from './filter.ts';
 import type { MarkDirty } from './holdings.ts';
 import { Holdings } from './holdings.ts';
 import { OwnerResolver } from './identity.ts';
 import type { Intent, PresentIntent } from './intent.ts';
+import { willBeActive } from './intent.ts';
 import type { Observation } from './own-events.ts';
 import type { PodLookup } from './owner.ts';
 import { PodWaits } from './pod-waits.ts';
@@ -26,7 +28,7 @@ import { presentIntent } from './present-intent.ts';
 import type { Kept, Plan } from './reading-plan.ts';
 import { filteredButNamed, planReadings, unexpected } from './reading-plan.ts';
 import type { ObjectKey, ReportObject, ReportRecord, ReportTable } from './report-table.ts';
-import { objectKey } from './report-table.ts';
+import { objectKey, reportKindOf } from './report-table.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 export interface ReconcilerParts {
@@ -205,7 +207,10 @@ export class Reconciler {
       return;
     }
     held.add(row);
-    if (!before.has(row)) index.addHolder(row, 1);
+    if (!before.has(row)) {
+      index.addHolder(row, 1);
+      index.setFacts(row, factsOf(kept, applying.plan));
+    }
     this.#want(row, kept, applying);
   }
 
@@ -229,9 +234,9 @@ export class Reconciler {
     const { index, queue, books } = this.#parts;
     const { object, partition } = record;
     const coming = queue.coming(kept.name);
-    const willBeActive = coming === undefined ? index.isActive(row) : coming.kind !== 'resolved';
+    const isToBeActive = willBeActive(index.isActive(row), coming);
     const account = coming === undefined ? 'unchanged' : 'merged';
-    if (willBeActive && this.#holdings.isDescribedByOther(row, record)) {
+    if (isToBeActive && this.#holdings.isDescribedByOther(row, record)) {
       books.settle(partition, account, 1);
       return;
     }
@@ -241,14 +246,14 @@ export class Reconciler {
       return;
     }
     const comingHash = coming?.kind === 'present' ? coming.contentHash : index.storedHash(row);
-    if (willBeActive && comingHash === intent.contentHash) {
+    if (isToBeActive && comingHash === intent.contentHash) {
       this.#describe(row, record, intent.contentHash);
       books.settle(partition, account, 1);
       return;
     }
     // Until every report was listed, the one that described the event in an earlier life may still come.
     const isOurs = index.describer(row) === object.hash && index.reportKey(row) === record.reportKey;
-    const wasOthers = willBeActive && index.describer(row) !== 0 && !isOurs;
+    const wasOthers = isToBeActive && index.describer(row) !== 0 && !isOurs;
     if (wasOthers && coming === undefined && !this.#absence.isSettled(object.source)) {
       books.settle(partition, account, 1);
       return;
@@ -300,6 +305,16 @@ interface Applying {
   readonly before: ReadonlySet<Row>;
   readonly held: Set<Row>;
   readonly moment: Moment;
+}
+
+function factsOf({ finding, resource }: Kept, { reading }: Plan): FindingFacts {
+  return {
+    severity: finding.severity,
+    resourceNamespace: resource.namespace ?? '',
+    reportKind: reportKindOf(reading.origin.apiVersion, reading.origin.kind),
+    policy: finding.policy ?? '',
+    isSignal: finding.nature.kind === 'signal',
+  };
 }
 
 function asOrigin(origin: ObjectReference) {

@@ -42,8 +42,13 @@ export interface ReportObject {
 
 /** The key of a watched object. */
 export function objectKey(of: Origin): ObjectKey {
-  const slash = of.apiVersion.indexOf('/');
-  return `${slash === -1 ? '' : of.apiVersion.slice(0, slash)}|${of.kind}|${of.namespace ?? ''}|${of.name}`;
+  return `${reportKindOf(of.apiVersion, of.kind)}|${of.namespace ?? ''}|${of.name}`;
+}
+
+/** The kind of a watched object, `group|Kind`: what its key begins with. */
+export function reportKindOf(apiVersion: string, kind: string): string {
+  const slash = apiVersion.indexOf('/');
+  return `${slash === -1 ? '' : apiVersion.slice(0, slash)}|${kind}`;
 }
 
 /** The parts of an object key. */

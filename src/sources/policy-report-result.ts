@@ -144,6 +144,10 @@ export class PolicyFinding implements Finding {
     return asText(this.#result.entry['severity']) ?? this.#result.property('severity');
   }
 
+  get policy() {
+    return this.#result.policy || undefined;
+  }
+
   get rule() {
     const result = this.#result;
     const { policy, rule, producer } = result;

@@ -71,6 +71,8 @@ export interface Finding {
   readonly sourceSeverity?: string | undefined;
   /** What people filter and mute by: a CVE, policy/rule, a check id. */
   readonly rule: string;
+  /** The policy that was violated, as `details.policy` names it: when it is gone, so is the finding. Absent for tools without. */
+  readonly policy?: string | undefined;
   readonly resource: ResourceReference;
   readonly nature: Nature;
   /** What makes two findings the same one, without source and version (the core prepends them). No times, counts, uids, tags. */
@@ -171,6 +173,17 @@ export interface ResourceIntake {
   readonly format: Format;
 }
 
+/** Objects that stand for the policies of a tool. Watched for their names: a finding ends when its policy does. */
+export interface PolicyIntake {
+  /** spec.source of the findings that such a policy can have. */
+  readonly emits: string;
+  readonly group: string;
+  readonly versions: readonly string[];
+  readonly resource: string;
+  /** The policies of a namespace are called `namespace/name` in reports. */
+  readonly namespaced: boolean;
+}
+
 /** Where a source's raw input comes from. */
 export type Intake = ResourceIntake;
 
@@ -182,13 +195,19 @@ export interface Source {
   readonly homepage: string;
   /** Every word that its findings put into spec.source: the name itself, and producers that have a word of their own. */
   readonly emits: readonly string[];
-  /** Every event type it makes, with its category. */
-  readonly eventTypes: readonly { readonly eventType: EventType; readonly category: Category }[];
+  /** Every event type it makes, with its category; findings are states of things unless said to be signals. */
+  readonly eventTypes: readonly {
+    readonly eventType: EventType;
+    readonly category: Category;
+    readonly nature?: 'signal';
+  }[];
   /** The tool's severity words, lower case, and ours. Documented and shown by `sources`. */
   readonly severityWords: Readonly<Record<string, Severity>>;
   /** Owner look-ups of bare Pods need the Pod list. */
   readonly needsPods: boolean;
   readonly intakes: readonly Intake[];
+  /** Kinds of policies that are watched, metadata only. */
+  readonly policies?: readonly PolicyIntake[];
   /** How long a vanished report may stay away before its findings count as unverified; above the tool's own delete-and-recreate habit. */
   readonly graceSeconds: number;
 }

@@ -43,7 +43,16 @@ export interface Metrics {
   readonly latency: Histogram;
 }
 
-export const writeOutcomes = ['created', 'changed', 'reopened', 'resolved', 'unchanged', 'rejected', 'fenced'] as const;
+export const writeOutcomes = [
+  'created',
+  'changed',
+  'reopened',
+  'resolved',
+  'removed',
+  'unchanged',
+  'rejected',
+  'fenced',
+] as const;
 
 /** Makes and registers all metrics in a registry of their own. */
 export function createMetrics(sources: readonly Source[], gauges: Gauges, version: string): Metrics {

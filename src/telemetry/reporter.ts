@@ -7,7 +7,8 @@ import type { RetryCause } from '../api/stored-event.ts';
 import type { Clock } from '../lib/clock.ts';
 import { clean, cut } from '../lib/text.ts';
 import type { Ending } from '../pipeline/event-changes.ts';
-import type { EventFacts, Intent } from '../pipeline/intent.ts';
+import type { EventFacts, Intent, WritingIntent } from '../pipeline/intent.ts';
+import { isWriting } from '../pipeline/intent.ts';
 import type { Rejection } from '../sources/source.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
@@ -116,10 +117,8 @@ export class Reporter {
     metrics.writes.inc({ outcome: ending.kind });
     if (ending.kind === 'rejected') this.#refused(intent, ending.message);
     else if (ending.kind !== 'fenced') this.#writesAgain();
-    if (intent.kind === 'resolved') {
-      if (ending.kind === 'resolved') {
-        this.#parts.logger.info('event resolved', { event: intent.key, source: intent.source, reason: intent.reason });
-      }
+    if (!isWriting(intent)) {
+      this.#endedWithoutBody(intent, ending);
       return;
     }
     const { facts } = intent;
@@ -130,6 +129,18 @@ export class Reporter {
     if (ending.kind === 'created') this.#parts.logger.info('event created', eventFields(intent, facts));
     else if (ending.kind === 'reopened') this.#parts.logger.info('event reopened', eventFields(intent, facts));
     else if (ending.kind === 'changed') this.#parts.logger.debug('event changed', eventFields(intent, facts));
+  }
+
+  #endedWithoutBody(intent: Exclude<Intent, WritingIntent>, { kind }: Ending): void {
+    const { logger } = this.#parts;
+    const fields = { event: intent.key, source: intent.source };
+    if (intent.kind === 'resolved' && kind === 'resolved') {
+      logger.info('event resolved', { ...fields, reason: intent.reason });
+    } else if (intent.kind === 'freshness' && kind === 'changed') {
+      logger.debug('event freshness changed', { ...fields, reason: intent.stale ?? 'Reported' });
+    } else if (intent.kind === 'removal' && kind === 'removed') {
+      logger.debug('event removed', { ...fields, reason: intent.reason ?? 'ttl' });
+    }
   }
 
   delayed(cause: RetryCause, message: string): void {

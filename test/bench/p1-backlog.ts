@@ -10,7 +10,7 @@ import { observe, rate } from './observer.ts';
 import { runScript, startWatcher } from './processes.ts';
 import { vulnerabilityReport } from './reports.ts';
 
-const reports = 200;
+const reports = 400;
 const findings = 10;
 const pairs = 5;
 const inFlight = 8;

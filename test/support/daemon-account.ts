@@ -28,7 +28,7 @@ const roleGroup = 'rbac.authorization.k8s.io';
 
 /** What the daemon reads, everywhere. */
 export const readRules: readonly Rule[] = [
-  { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
+  { apiGroups: [''], resources: ['namespaces', 'pods'], verbs: ['list', 'watch'] },
   ...sources.flatMap(({ intakes }) =>
     intakes.map((intake) => ({
       apiGroups: [intake.group],

@@ -5,15 +5,25 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { sha256Base32 } from '../../src/lib/hash.ts';
-import { EventIndex, type Row, type StoredState } from '../../src/pipeline/event-index.ts';
+import { EventIndex, type Row } from '../../src/pipeline/event-index.ts';
 import { formatFingerprintHead, parseName, sourceOf } from '../../src/pipeline/event-name.ts';
+import type { StoredState } from '../../src/pipeline/event-state.ts';
 
 const letters = [...'abcdefghijklmnopqrstuvwxyz234567'];
 const head = fc.string({ unit: fc.constantFrom(...letters), minLength: 26, maxLength: 26 });
 const source = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/);
 
 function stored(resourceVersion: string, change: Partial<StoredState> = {}): StoredState {
-  return { resourceVersion, contentHash: 7, isResolved: false, severity: 'high', isEdited: false, count: 1, ...change };
+  return {
+    resourceVersion,
+    contentHash: 7,
+    isResolved: false,
+    severity: 'high',
+    isEdited: false,
+    count: 1,
+    sinceMs: 0,
+    ...change,
+  };
 }
 
 /** A name that no other number gives: its number in the first characters, or in the last ones, which end in the tail. */

@@ -1,0 +1,97 @@
+/** The informers beside those of reports: our own events, and what the cluster says of Pods and Namespaces. */
+import { group as eventGroup, plural as eventPlural, version as eventVersion } from './api/event.ts';
+import type { StoredEvent } from './api/stored-event.ts';
+import type { InformerOptions } from './kube/informer.ts';
+import { Informer } from './kube/informer.ts';
+import type { Namespaces } from './kube/namespaces.ts';
+import type { PodOwners } from './kube/pods.ts';
+import type { ReflectorHandler } from './kube/reflector.ts';
+import type { OwnEvents } from './pipeline/own-events.ts';
+import type { Reconciler } from './pipeline/reconciler.ts';
+import type { Reporter } from './telemetry/reporter.ts';
+
+export interface CoreInformersParts {
+  readonly informing: Pick<InformerOptions, 'client' | 'clock' | 'random' | 'timing'>;
+  /** Of our events. */
+  readonly namespace: string;
+  readonly own: OwnEvents;
+  readonly pods: PodOwners;
+  readonly namespaces: Namespaces;
+  readonly reconciler: Reconciler;
+  readonly reporter: Reporter;
+}
+
+/** What every informer tells in the same way; they are small, so their listings wait for nothing. */
+function telling(resource: string, reporter: Reporter): Omit<ReflectorHandler, 'object' | 'gone'> {
+  return {
+    listingBegan: () => {},
+    listingComplete: () => {},
+    stateChanged: (state) => reporter.informerChanged(resource, state),
+    malformed: (message) => reporter.malformedLine(resource, message),
+    room: () => Promise.resolve(),
+  };
+}
+
+/** Our own events: the other half of every comparison. */
+export function eventInformer({ informing, namespace, own, reconciler, reporter }: CoreInformersParts): Informer {
+  const resource = `${eventPlural}.${eventGroup}`;
+  const informer = new Informer(
+    {
+      ...informing,
+      group: eventGroup,
+      resource: eventPlural,
+      versions: [eventVersion],
+      namespaced: true,
+      namespace,
+      shape: 'full',
+    },
+    {
+      ...telling(resource, reporter),
+      listingBegan: () => own.listingBegan(),
+      object(object) {
+        const observation = own.observe(object as unknown as StoredEvent);
+        if (observation !== undefined) reconciler.eventObserved(observation);
+      },
+      gone(eventNamespace, name) {
+        const row = own.gone(eventNamespace, name);
+        if (row !== 0) reconciler.eventGone(row);
+      },
+      listingComplete(resourceVersion) {
+        for (const row of own.listingComplete(resourceVersion)) reconciler.eventGone(row);
+      },
+    },
+  );
+  reporter.watch(resource, informer);
+  return informer;
+}
+
+/** Pods, for their owners: metadata only. */
+export function podInformer({ informing, pods, reconciler, reporter }: CoreInformersParts): Informer {
+  const informer = new Informer(
+    { ...informing, group: '', resource: 'pods', versions: ['v1'], namespaced: true, shape: 'metadata' },
+    {
+      ...telling('pods', reporter),
+      object(pod) {
+        if (pods.add(pod)) reconciler.podAppeared(pod.metadata.namespace ?? '', pod.metadata.name);
+      },
+      gone: (podNamespace, name) => pods.remove(podNamespace, name),
+    },
+  );
+  reporter.watch('pods', informer);
+  return informer;
+}
+
+/** Namespaces, for what goes with them: metadata only. */
+export function namespaceInformer({ informing, namespaces, reporter }: CoreInformersParts): Informer {
+  const informer = new Informer(
+    { ...informing, group: '', resource: 'namespaces', versions: ['v1'], namespaced: false, shape: 'metadata' },
+    {
+      ...telling('namespaces', reporter),
+      object: (object) => namespaces.add(object),
+      gone: (_namespace, name) => namespaces.remove(name),
+      listingComplete: () => namespaces.listed(),
+    },
+  );
+  reporter.watch('namespaces', informer);
+  return informer;
+}

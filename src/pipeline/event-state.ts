@@ -1,0 +1,32 @@
+/** What the index knows of an event and its finding. */
+import type { Severity, StaleReason } from '../api/words.ts';
+
+/** What the server has of an event, as read from it or answered by it. */
+export interface StoredState {
+  readonly resourceVersion: string;
+  readonly contentHash: number;
+  readonly isResolved: boolean;
+  readonly severity: Severity;
+  /** True when another field manager owns part of spec: somebody else wrote it. */
+  readonly isEdited: boolean;
+  readonly count: number;
+  /** Why its condition Fresh is False; undefined while it is not. */
+  readonly stale?: StaleReason | undefined;
+  /**
+   * Milliseconds since the epoch: of a Resolved event since when it is; of an Active one that is not fresh, since when;
+   * else when it was last seen (lastSeen, firstSeen or detectedAt). 0 where none of these can be read.
+   */
+  readonly sinceMs: number;
+}
+
+/** What a row says of its finding, from a report or from the stored event. */
+export interface FindingFacts {
+  readonly severity: Severity;
+  /** Namespace of the resource; '' for cluster-scoped ones. */
+  readonly resourceNamespace: string;
+  /** The kind of report that it comes from, `group|Kind`; '' where unknown. */
+  readonly reportKind: string;
+  /** The policy that was violated, where the tool has policies; '' otherwise. */
+  readonly policy: string;
+  readonly isSignal: boolean;
+}
