@@ -19,6 +19,8 @@ export interface CoreInformersParts {
   readonly namespaces: Namespaces;
   readonly reconciler: Reconciler;
   readonly reporter: Reporter;
+  /** A namespace was deleted: what was found in it is over. */
+  namespaceGone(): void;
 }
 
 /** What every informer tells in the same way; they are small, so their listings wait for nothing. */
@@ -75,6 +77,7 @@ export function podInformer({ informing, pods, reconciler, reporter }: CoreInfor
         if (pods.add(pod)) reconciler.podAppeared(pod.metadata.namespace ?? '', pod.metadata.name);
       },
       gone: (podNamespace, name) => pods.remove(podNamespace, name),
+      listingComplete: () => pods.listed(),
     },
   );
   reporter.watch('pods', informer);
@@ -82,13 +85,17 @@ export function podInformer({ informing, pods, reconciler, reporter }: CoreInfor
 }
 
 /** Namespaces, for what goes with them: metadata only. */
-export function namespaceInformer({ informing, namespaces, reporter }: CoreInformersParts): Informer {
+export function namespaceInformer(parts: CoreInformersParts): Informer {
+  const { informing, namespaces, namespaceGone, reporter } = parts;
   const informer = new Informer(
     { ...informing, group: '', resource: 'namespaces', versions: ['v1'], namespaced: false, shape: 'metadata' },
     {
       ...telling('namespaces', reporter),
       object: (object) => namespaces.add(object),
-      gone: (_namespace, name) => namespaces.remove(name),
+      gone(_namespace, name) {
+        namespaces.remove(name);
+        namespaceGone();
+      },
       listingComplete: () => namespaces.listed(),
     },
   );

@@ -8,8 +8,10 @@
  * Built here from parts that know nothing of each other, started in this order and stopped in reverse.
  */
 import type { KubeConfig } from '@kubernetes/client-node';
+import { clusterView } from './cluster-view.ts';
 import type { Config } from './config/schema.ts';
 import { thresholdsOf } from './config/schema.ts';
+import { waitsOf } from './config/waits.ts';
 import { eventInformer, namespaceInformer, podInformer } from './core-informers.ts';
 import { startProbeServer } from './http/server.ts';
 import { KubeClient } from './kube/client.ts';
@@ -25,12 +27,16 @@ import { Breaker } from './pipeline/breaker.ts';
 import { DirtyReports } from './pipeline/dirty-reports.ts';
 import { EventIndex } from './pipeline/event-index.ts';
 import { thresholdFilter } from './pipeline/filter.ts';
+import { Lifecycle, staleCounts } from './pipeline/lifecycle.ts';
 import { OwnEvents } from './pipeline/own-events.ts';
 import { Reconciler } from './pipeline/reconciler.ts';
+import { ReportHealth } from './pipeline/report-health.ts';
 import { ReportTable } from './pipeline/report-table.ts';
+import { Sweeper } from './pipeline/sweeper.ts';
 import { WorkQueue } from './pipeline/work-queue.ts';
 import { WriteBudget } from './pipeline/write-budget.ts';
 import { Writer } from './pipeline/writer.ts';
+import { PolicyInformers } from './policy-informers.ts';
 import { ReportInformers } from './report-informers.ts';
 import { signalTest } from './sources/natures.ts';
 import type { Source } from './sources/source.ts';
@@ -49,7 +55,9 @@ export interface DaemonParts {
   readonly random: () => number;
   readonly version: string;
   /** Shorter waits, for tests of failures. */
-  readonly timing?: { readonly reflector?: Partial<ReflectorTiming>; readonly discoveryMs?: number } | undefined;
+  readonly timing?:
+    | { readonly reflector?: Partial<ReflectorTiming>; readonly discoveryMs?: number; readonly sweepMs?: number }
+    | undefined;
 }
 
 /** A running daemon. */
@@ -62,6 +70,9 @@ export interface Daemon {
 
 const requestTimeoutMs = 30_000;
 const discoveryMs = 10_000;
+const sweepMs = 10_000;
+const soonMs = 500;
+const millisecondsPerDay = 86_400_000;
 const breakerBackoff = { firstMs: 250, maximumMs: 15_000 };
 
 /** Starts the daemon; resolves once its port listens, syncing goes on. Throws when the port is taken. */
@@ -84,6 +95,13 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const metrics = createMetrics(sources, gauges(), parts.version);
   const reporter = new Reporter({ logger, metrics, clock });
 
+  const waits = waitsOf(config, sources);
+  const health = new ReportHealth({
+    graceMs: (kind, source) => waits(kind, source).graceMs,
+    haltChanged: (channel, isHalted) => reporter.haltChanged(channel, isHalted),
+  });
+  const view = clusterView({ namespaces, pods, isPolicyGone: (source, policy) => policies.isGone(source, policy) });
+
   // Decision: reports x events -> intents.
   const reconciler = new Reconciler({
     index,
@@ -94,6 +112,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     filter: thresholdFilter(thresholdsOf(config)),
     namespaceFor: () => namespace,
     cluster: cluster === '' ? undefined : cluster,
+    health,
+    view,
     markDirty(object, reason, afterMs) {
       metrics.rereads.inc({ reason });
       dirty.add(object.key, afterMs);
@@ -150,10 +170,31 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     take: (key, document) => informers.take(key, document),
     failed: (key, error) => reporter.rereadFailed(key, error),
   });
-  const core = { informing, namespace, own, pods, namespaces, reconciler, reporter };
+  const policies = new PolicyInformers({ sources, informer: informing, reporter, policyGone: () => sweeper.soon() });
+  const namespaceGone = () => sweeper.soon();
+  const core = { informing, namespace, own, pods, namespaces, reconciler, reporter, namespaceGone };
   const events = eventInformer(core);
   const podList = podInformer(core);
   const namespaceList = namespaceInformer(core);
+  const lifecycle = new Lifecycle({
+    index,
+    reports,
+    queue,
+    health,
+    view,
+    waits,
+    kindState: (kind) => informers.kindState(kind),
+    handBack: (record) => reconciler.handBack(record),
+    unverifiedMs: config.lifecycle.unverifiedDays * millisecondsPerDay,
+  });
+  const sweeper = new Sweeper({
+    intervalMs: timing?.sweepMs ?? sweepMs,
+    soonMs: Math.min(soonMs, timing?.sweepMs ?? soonMs),
+    // While the server does not answer, nothing is known to be away.
+    sweep() {
+      if (isSynced() && events.state.kind === 'live') lifecycle.sweep({ now: clock.now(), monotonicMs: monotonicMs() });
+    },
+  });
   const needsPods = sources.some((source) => source.needsPods);
   let wasSynced = false;
 
@@ -174,6 +215,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       changed(now) {
         served = now;
         void events.follow(served);
+        policies.follow(served);
         if (isOpen) informers.follow(served);
       },
       failed: (message) => reporter.serverUnreachable(message),
@@ -191,6 +233,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   }
 
   writer.start();
+  sweeper.start();
   discovery.start();
   void openSources();
   logger.info('zen-watcher started', {
@@ -204,9 +247,10 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     port: probes.port,
     async stop() {
       isStopped = true;
+      sweeper.stop();
       discovery.stop();
       dirty.stop();
-      await Promise.all([informers.stop(), podList.stop(), namespaceList.stop()]);
+      await Promise.all([informers.stop(), podList.stop(), namespaceList.stop(), policies.stop()]);
       const isDrained = await writer.drain(config.shutdown.drainSeconds * 1000);
       await writer.stop();
       await events.stop();
@@ -216,10 +260,15 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     },
   };
 
+  /** Everything was listed once. */
+  function isSynced(): boolean {
+    wasSynced ||= isOpen && events.isSynced && informers.isSettled;
+    return wasSynced;
+  }
+
   /** Not ready until everything was listed once; after that only a full queue takes it back, an API outage does not. */
   function notReady(): string | undefined {
-    wasSynced ||= isOpen && events.isSynced && informers.isSettled;
-    if (!wasSynced) return 'the first listing is not complete';
+    if (!isSynced()) return 'the first listing is not complete';
     return queue.isFull ? 'the queue is full' : undefined;
   }
 
@@ -233,6 +282,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       foreignEvents: () => own.foreignCount,
       reports: () => reports.objects,
       droppedLogLines: () => logger.dropped(),
+      staleEvents: () => staleCounts(index),
+      haltedChannels: () => health.halted().length,
       informers: () => reporter.informers(),
       tools: () => sources.map(({ name }) => ({ tool: name, isActive: informers.isServed(name) })),
     };

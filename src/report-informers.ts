@@ -6,6 +6,7 @@ import type { Clock } from './lib/clock.ts';
 import type { Books } from './pipeline/books.ts';
 import type { DirtyReports } from './pipeline/dirty-reports.ts';
 import { Intake } from './pipeline/intake.ts';
+import type { KindState } from './pipeline/lifecycle.ts';
 import type { Reconciler } from './pipeline/reconciler.ts';
 import type { ObjectKey } from './pipeline/report-table.ts';
 import { objectKey, parseObjectKey } from './pipeline/report-table.ts';
@@ -29,14 +30,18 @@ interface Watched {
   readonly resource: ResourceIntake;
   readonly informer: Informer;
   readonly intake: Intake;
+  /** Monotonic milliseconds when its state last changed. */
+  changedMs: number;
 }
 
 export class ReportInformers {
   readonly #parts: ReportInformersParts;
   readonly #watched: readonly Watched[];
+  readonly #startedMs: number;
 
   constructor(parts: ReportInformersParts) {
     this.#parts = parts;
+    this.#startedMs = parts.clock.monotonicMs();
     this.#watched = parts.sources.flatMap((source) => source.intakes.map((resource) => this.#watch(source, resource)));
   }
 
@@ -52,6 +57,25 @@ export class ReportInformers {
     return this.#watched.some(
       (one) => one.source.name === source && !['absent', 'starting'].includes(one.informer.state.kind),
     );
+  }
+
+  /**
+   * Whether the reports of a kind can be seen. What no source reads (any more) is gone since the start of the process:
+   * nobody watched before.
+   */
+  kindState(reportKind: string): KindState {
+    const watched = this.#watched.find(({ resource }) => reportKind === `${resource.group}|${resource.kind}`);
+    if (watched === undefined) return { kind: 'gone', sinceMs: this.#startedMs };
+    const { informer, source, changedMs } = watched;
+    switch (informer.state.kind) {
+      case 'absent':
+        return { kind: 'gone', sinceMs: changedMs };
+      case 'forbidden':
+      case 'stale':
+        return { kind: 'silent', sinceMs: changedMs };
+      default:
+        return { kind: this.#parts.reconciler.isSettled(source.name) ? 'listed' : 'listing' };
+    }
   }
 
   /** Starts and stops informers by what the server serves. */
@@ -108,6 +132,7 @@ export class ReportInformers {
         },
         listingComplete: () => this.#settle(source),
         stateChanged: (state) => {
+          watched.changedMs = clock.monotonicMs();
           reporter.informerChanged(label, state);
           this.#settle(source);
         },
@@ -116,7 +141,8 @@ export class ReportInformers {
       },
     );
     reporter.watch(label, informer);
-    return { source, resource, informer, intake };
+    const watched: Watched = { source, resource, informer, intake, changedMs: clock.monotonicMs() };
+    return watched;
   }
 
   /** Absence means something once everything that the source has on the server was listed. */

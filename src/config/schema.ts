@@ -17,7 +17,20 @@ const eventsSchema = z.strictObject({
   cluster: z._default(z.string().check(z.maxLength(128)), ''),
 });
 
-const sourceSchema = z.strictObject({ enabled: z._default(z.boolean(), true) });
+const seconds = z.number().check(z.gte(0), z.lte(366 * 24 * 60 * 60));
+
+const sourceSchema = z.strictObject({
+  enabled: z._default(z.boolean(), true),
+  /** How long a report may be away before its findings are not fresh any more; the source's own when not said. */
+  graceSeconds: z.optional(seconds),
+  /** How long a signal stays Active without a repeat; the source's own when not said. */
+  quietSeconds: z.optional(seconds),
+});
+
+const lifecycleSchema = z.strictObject({
+  /** How long a finding that is not fresh stays Active before it is resolved as unverified. */
+  unverifiedDays: z._default(z.number().check(z.gt(0), z.lte(3650)), 30),
+});
 
 const writesSchema = z.strictObject({
   /** Writes a second in the long run; 0 is no limit. */
@@ -46,6 +59,7 @@ export const configSchema = z.strictObject({
   sources: z._default(z.record(z.string(), sourceSchema), {}),
   /** The least severity by event type; `default` for the rest. `unknown` passes every threshold. */
   thresholds: z._default(z.partialRecord(z.enum(['default', ...eventTypes]), severity), {}),
+  lifecycle: z.prefault(lifecycleSchema, {}),
   writes: z.prefault(writesSchema, {}),
   queue: z.prefault(queueSchema, {}),
   server: z.prefault(serverSchema, {}),

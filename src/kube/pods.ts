@@ -27,6 +27,25 @@ export class PodOwners {
   /** One object per owner, shared by its Pods. */
   readonly #shared = new LRUCache<string, PodOwner>({ max: departedPods });
 
+  #isListed = false;
+
+  /** Every Pod was told: what is not known does not run. */
+  listed(): void {
+    this.#isListed = true;
+  }
+
+  get isListed(): boolean {
+    return this.#isListed;
+  }
+
+  /** The namespace, name and controller of every Pod. */
+  *all(): Generator<{ readonly namespace: string; readonly name: string; readonly owner: PodOwner | 'none' }> {
+    for (const [key, owner] of this.#owners) {
+      const slash = key.indexOf('/');
+      yield { namespace: key.slice(0, slash), name: key.slice(slash + 1), owner };
+    }
+  }
+
   /** How many Pods are known to run. */
   get size(): number {
     return this.#owners.size;

@@ -6,6 +6,8 @@
 import type { ResolveReason } from '../api/words.ts';
 import type { EventIndex, Row } from './event-index.ts';
 import { sourceOf } from './event-name.ts';
+import type { ClusterView } from './evidence.ts';
+import { endByCluster } from './evidence.ts';
 import type { Holdings, MarkDirty } from './holdings.ts';
 import type { ResolvedIntent } from './intent.ts';
 import { intentOverheadBytes, willBeActive } from './intent.ts';
@@ -20,6 +22,7 @@ export interface AbsenceParts {
   readonly holdings: Holdings;
   readonly podWaits: PodWaits;
   readonly markDirty: MarkDirty;
+  readonly view: ClusterView;
   /** Puts the intent into the queue; the object is read again when that is full. */
   put(intent: ResolvedIntent, object: ReportObject): void;
 }
@@ -82,9 +85,10 @@ export class Absence {
   }
 
   /** The object is gone, or speaks of this report key no more. What it held is kept until a newer complete report speaks. */
-  vanished(record: ReportRecord): void {
+  vanished(record: ReportRecord, { monotonicMs }: Moment): void {
     const { holdings, reports } = this.#parts;
     record.isLive = false;
+    record.vanishedAtMs = monotonicMs;
     const newer = reports
       .recordsOf(record.reportKey)
       .find((other) => other.isLive && other.isComplete && other.reportedAtMs >= record.reportedAtMs);
@@ -126,10 +130,12 @@ export class Absence {
 
   /** Resolves what stands under the report key and no report holds. */
   #resolve(speaker: ReportRecord, reportKey: string, reason: ResolveReason, moment: Moment): void {
-    const { index, queue, put } = this.#parts;
+    const { index, queue, put, view } = this.#parts;
     for (const row of index.rowsOfKey(reportKey)) {
       if (index.holders(row) > 0) continue;
-      if (this.#willBeActive(row)) put(this.#intent(row, speaker, reason, moment), speaker.object);
+      // Nobody repaired what is not reported because its policy or namespace was deleted.
+      const end = reason === 'fixed' ? (endByCluster(index, row, view) ?? reason) : reason;
+      if (this.#willBeActive(row)) put(this.#intent(row, speaker, end, moment), speaker.object);
       else if (queue.coming(index.name(row)) === undefined) index.release(row);
     }
   }

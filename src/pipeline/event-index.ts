@@ -22,8 +22,9 @@ const resolvedFlag = 2;
 const editedFlag = 4;
 const signalFlag = 8;
 const foldedFlag = 16;
+const podFlag = 32;
 /** What clearStored() leaves: it belongs to the finding, not to the object on the server. */
-const findingFlags = signalFlag | foldedFlag;
+const findingFlags = signalFlag | foldedFlag | podFlag;
 /** As many different policies and kinds of reports are told apart. */
 const greatestWords = 65_535;
 const fullKeyWords = 5;
@@ -52,6 +53,7 @@ export class EventIndex {
   #resourceNamespace = new Uint32Array(initialRows);
   #policy = new Uint32Array(initialRows);
   #reportKind = new Uint16Array(initialRows);
+  #resource = new Float64Array(initialRows);
   readonly #byReportKey = new RowLists(initialRows);
   readonly #sources = new Interned();
   readonly #namespaces = new Interned();
@@ -141,6 +143,16 @@ export class EventIndex {
     return this.#reportKinds.word(this.#reportKind[row] ?? 0);
   }
 
+  /** resourceHash of its resource. */
+  resourceHash(row: Row): number {
+    return this.#resource[row] ?? 0;
+  }
+
+  /** Its resource is a Pod, not collapsed to a workload. */
+  isPod(row: Row): boolean {
+    return this.#has(row, podFlag);
+  }
+
   isSignal(row: Row): boolean {
     return this.#has(row, signalFlag);
   }
@@ -161,8 +173,9 @@ export class EventIndex {
     this.#resourceNamespace[row] = this.#namespaces.number(facts.resourceNamespace);
     this.#policy[row] = this.#policies.number(facts.policy);
     this.#reportKind[row] = this.#reportKinds.number(facts.reportKind);
-    const flags = this.#flags[row] ?? 0;
-    this.#flags[row] = facts.isSignal ? flags | signalFlag : flags & ~signalFlag;
+    this.#resource[row] = facts.resourceHash;
+    const flags = (this.#flags[row] ?? 0) & ~(signalFlag | podFlag);
+    this.#flags[row] = flags | (facts.isSignal ? signalFlag : 0) | (facts.isPod ? podFlag : 0);
   }
 
   isOnServer(row: Row): boolean {
@@ -327,6 +340,7 @@ export class EventIndex {
       this.#resourceNamespace,
       this.#policy,
       this.#reportKind,
+      this.#resource,
     ];
   }
 
@@ -352,6 +366,7 @@ export class EventIndex {
     this.#resourceNamespace = grown(this.#resourceNamespace, capacity);
     this.#policy = grown(this.#policy, capacity);
     this.#reportKind = grown(this.#reportKind, capacity);
+    this.#resource = grown(this.#resource, capacity);
     this.#byReportKey.grow(capacity);
     this.#rehash();
     return this.#used;

@@ -24,6 +24,9 @@ export interface FindingFacts {
   readonly severity: Severity;
   /** Namespace of the resource; '' for cluster-scoped ones. */
   readonly resourceNamespace: string;
+  /** resourceHash of the resource. */
+  readonly resourceHash: number;
+  readonly isPod: boolean;
   /** The kind of report that it comes from, `group|Kind`; '' where unknown. */
   readonly reportKind: string;
   /** The policy that was violated, where the tool has policies; '' otherwise. */

@@ -1,5 +1,6 @@
 /** From a raw document of a watched resource to the reconciler: the one place where a bad document is caught and counted. */
 import type { Clock } from '../lib/clock.ts';
+import { textAt } from '../lib/fields.ts';
 import type { Format, RawDocument, Reading, Rejection } from '../sources/source.ts';
 import { MalformedReport } from '../sources/source.ts';
 import type { Books } from './books.ts';
@@ -32,11 +33,13 @@ export class Intake {
     const readings = this.#readings(key, namespace, document, now);
     if (readings === undefined) return;
     for (const reading of readings) for (const rejection of reading.rejected) this.#parts.rejected(key, rejection);
-    reconciler.read(key, source, readings, { now, monotonicMs: clock.monotonicMs() });
+    const version = textAt(document, 'metadata', 'resourceVersion');
+    reconciler.read(key, source, readings, { now, monotonicMs: clock.monotonicMs() }, version);
   }
 
   gone(key: ObjectKey): void {
-    this.#parts.reconciler.gone(key);
+    const { reconciler, clock } = this.#parts;
+    reconciler.gone(key, { now: clock.now(), monotonicMs: clock.monotonicMs() });
   }
 
   #readings(key: ObjectKey, namespace: string, document: RawDocument, now: Date): readonly Reading[] | undefined {

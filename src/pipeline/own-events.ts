@@ -11,6 +11,7 @@ import { fingerprintCharactersInName, staleReasons } from '../api/words.ts';
 import { contentHash } from './event-builder.ts';
 import type { EventIndex, Row } from './event-index.ts';
 import type { FindingFacts, StoredState } from './event-state.ts';
+import { resourceHash } from './evidence.ts';
 import { reportKindOf } from './report-table.ts';
 
 /** What was learnt about an event that is ours. */
@@ -191,6 +192,8 @@ function factsOf({ spec }: StoredEvent, isSignal: boolean): FindingFacts {
   return {
     severity: spec.severity,
     resourceNamespace: spec.resource?.namespace ?? '',
+    resourceHash: resourceHash({ ...spec.resource, kind: spec.resource?.kind ?? '', name: spec.resource?.name ?? '' }),
+    isPod: spec.resource?.kind === 'Pod',
     reportKind: spec.origin?.kind === undefined ? '' : reportKindOf(spec.origin.apiVersion ?? '', spec.origin.kind),
     policy: typeof policy === 'string' ? policy : '',
     isSignal,

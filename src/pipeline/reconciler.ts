@@ -15,6 +15,8 @@ import type { Books } from './books.ts';
 import type { Ending } from './event-changes.ts';
 import type { EventIndex, Row } from './event-index.ts';
 import type { FindingFacts } from './event-state.ts';
+import type { ClusterView } from './evidence.ts';
+import { resourceHash } from './evidence.ts';
 import type { Filter } from './filter.ts';
 import type { MarkDirty } from './holdings.ts';
 import { Holdings } from './holdings.ts';
@@ -27,8 +29,9 @@ import { PodWaits } from './pod-waits.ts';
 import { presentIntent } from './present-intent.ts';
 import type { Kept, Plan } from './reading-plan.ts';
 import { filteredButNamed, planReadings, unexpected } from './reading-plan.ts';
+import type { ReportHealth } from './report-health.ts';
 import type { ObjectKey, ReportObject, ReportRecord, ReportTable } from './report-table.ts';
-import { objectKey, reportKindOf } from './report-table.ts';
+import { kindOfKey, objectKey, parseObjectKey, reportKindOf } from './report-table.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 export interface ReconcilerParts {
@@ -42,6 +45,8 @@ export interface ReconcilerParts {
   namespaceFor(resource: ResourceReference): string;
   readonly cluster?: string | undefined;
   readonly markDirty: MarkDirty;
+  readonly health: ReportHealth;
+  readonly view: ClusterView;
   /** Told about findings that could not be mapped. */
   rejected?(source: string, key: ObjectKey, rejection: Rejection): void;
 }
@@ -66,6 +71,7 @@ export class Reconciler {
       holdings: this.#holdings,
       podWaits: this.#podWaits,
       markDirty,
+      view: parts.view,
       put: (intent, object) => this.#put(intent, object),
     });
   }
@@ -75,10 +81,11 @@ export class Reconciler {
     return this.#podWaits.wantedPods;
   }
 
-  /** Takes in what an object of a source says now. */
-  read(key: string, source: string, readings: readonly Reading[], moment: Moment): void {
+  /** Takes in what an object of a source says now. `version` is its resourceVersion, where it has one. */
+  read(key: string, source: string, readings: readonly Reading[], moment: Moment, version = ''): void {
     const { reports, lookUpPod, filter } = this.#parts;
     const object = reports.obtainObject(key, source);
+    this.#noteSpoken(object, readings, moment, version);
     const owners = new OwnerResolver(lookUpPod);
     const plans = planReadings(readings, owners, filter);
     const wasWaiting = this.#podWaits.hasAny(source);
@@ -90,22 +97,33 @@ export class Reconciler {
       this.#takeIn(object, plan, moment);
     }
     for (const record of [...object.records.values()]) {
-      if (!spoken.has(record.reportKey)) this.#absence.vanished(record);
+      if (!spoken.has(record.reportKey) && record.isLive) this.#absence.vanished(record, moment);
     }
     reports.removeIdle(object);
     if (wasWaiting) this.#absence.recheck(source);
   }
 
   /** The object is gone. That alone resolves nothing. */
-  gone(key: string): void {
-    const { reports } = this.#parts;
+  gone(key: string, moment: Moment): void {
+    const { reports, health, view } = this.#parts;
     const object = reports.find(hash52(key));
     if (object === undefined) return;
     const wasWaiting = this.#podWaits.hasAny(object.source);
     this.#podWaits.forget(object);
-    for (const record of [...object.records.values()]) if (record.isLive) this.#absence.vanished(record);
+    health.lost(object, kindOfKey(key), moment.monotonicMs, view.isLeaving(parseObjectKey(key).namespace));
+    for (const record of [...object.records.values()]) if (record.isLive) this.#absence.vanished(record, moment);
     reports.removeIdle(object);
     if (wasWaiting) this.#absence.recheck(object.source);
+  }
+
+  /** Forgets a report that is gone, with what it held. */
+  handBack(record: ReportRecord): void {
+    this.#holdings.handBack(record);
+  }
+
+  /** Whether everything that the source reports is known, so that what is not reported can be told. */
+  isSettled(source: string): boolean {
+    return this.#absence.isSettled(source);
   }
 
   /** Every report of the source has been read at least once (or can no longer be trusted to have been). */
@@ -160,6 +178,19 @@ export class Reconciler {
     if (queue.coming(name) !== undefined) this.#unsettled.add(name);
     else if (index.isOnServer(row)) this.#holdings.rereadHolder(row, 'event-differs');
     else this.#holdings.rereadHolders(row, 'event-deleted');
+  }
+
+  /** A report that is read again unchanged is no news of its tool. */
+  #noteSpoken(object: ReportObject, readings: readonly Reading[], { monotonicMs }: Moment, version: string): void {
+    if (object.words.length > 0 && version !== '' && version === object.version) return;
+    const words = new Set<string>();
+    for (const { speaksFor, findings } of readings) {
+      for (const word of speaksFor ?? []) words.add(word);
+      for (const { source } of findings) words.add(source);
+    }
+    if (words.size === 0) words.add(object.source);
+    object.version = version;
+    this.#parts.health.spoke(object, kindOfKey(object.key), [...words], monotonicMs);
   }
 
   #takeIn(object: ReportObject, plan: Plan, moment: Moment): void {
@@ -311,6 +342,8 @@ function factsOf({ finding, resource }: Kept, { reading }: Plan): FindingFacts {
   return {
     severity: finding.severity,
     resourceNamespace: resource.namespace ?? '',
+    resourceHash: resourceHash(resource),
+    isPod: resource.kind === 'Pod',
     reportKind: reportKindOf(reading.origin.apiVersion, reading.origin.kind),
     policy: finding.policy ?? '',
     isSignal: finding.nature.kind === 'signal',

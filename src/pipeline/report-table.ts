@@ -23,6 +23,8 @@ export interface ReportRecord {
   isComplete: boolean;
   /** Milliseconds since the epoch when the tool made the report. */
   reportedAtMs: number;
+  /** Monotonic milliseconds when it vanished; means something while it is not live. */
+  vanishedAtMs: number;
 }
 
 /** One watched object and what it says. */
@@ -36,6 +38,10 @@ export interface ReportObject {
   unknownPods: readonly string[];
   /** Those of them that were waited for in vain: their own names do. */
   acceptedPods: readonly string[];
+  /** The tools that it speaks for, by their words in spec.source; none while it is gone. */
+  words: readonly string[];
+  /** Its resourceVersion when it was last read. */
+  version: string;
   /** Monotonic milliseconds until when its unknown Pods are waited for; 0 when they are not. */
   podsDueMs: number;
 }
@@ -49,6 +55,11 @@ export function objectKey(of: Origin): ObjectKey {
 export function reportKindOf(apiVersion: string, kind: string): string {
   const slash = apiVersion.indexOf('/');
   return `${slash === -1 ? '' : apiVersion.slice(0, slash)}|${kind}`;
+}
+
+/** The kind of the object that a key names. */
+export function kindOfKey(key: ObjectKey): string {
+  return key.slice(0, key.indexOf('|', key.indexOf('|') + 1));
 }
 
 /** The parts of an object key. */
@@ -73,7 +84,17 @@ export class ReportTable {
     const hash = hash52(key);
     let object = this.#objects.get(hash);
     if (object === undefined) {
-      object = { key, hash, source, records: new Map(), unknownPods: [], acceptedPods: [], podsDueMs: 0 };
+      object = {
+        key,
+        hash,
+        source,
+        records: new Map(),
+        unknownPods: [],
+        acceptedPods: [],
+        words: [],
+        version: '',
+        podsDueMs: 0,
+      };
       this.#objects.set(hash, object);
     }
     return object;
@@ -90,6 +111,7 @@ export class ReportTable {
         isLive: false,
         isComplete: false,
         reportedAtMs: 0,
+        vanishedAtMs: 0,
       };
       object.records.set(reportKey, record);
       const records = this.#byReportKey.get(reportKey);

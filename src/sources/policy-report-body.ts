@@ -57,6 +57,7 @@ class ReportReader implements ResultContext {
   readonly #results: readonly unknown[];
   readonly #findings: PolicyFinding[] = [];
   readonly #rejected: Rejection[] = [];
+  readonly #speaksFor = new Set<string>();
   #latestSeconds = 0;
   #isPartial = false;
   #occurrences: Map<string, number> | undefined;
@@ -88,6 +89,7 @@ class ReportReader implements ResultContext {
       completeness: this.#isPartial ? 'partial' : 'complete',
       findings: mostSevereFirst(this.#findings),
       rejected: this.#rejected,
+      speaksFor: this.#speaksFor.size > 0 ? [...this.#speaksFor] : [this.#producer(this.#reportProducer).source],
       origin: this.#origin,
       reportedAt:
         this.#latestSeconds > 0
@@ -131,6 +133,8 @@ class ReportReader implements ResultContext {
       this.#latestSeconds = seconds;
     }
     const outcome = outcomeOf(entry);
+    const producer = this.#producerOf(entry);
+    this.#speaksFor.add(producer.source);
     if (outcome === 'none') return;
     if (outcome === undefined) {
       const found = kindOf(entry['result'] ?? entry['status']);
@@ -141,7 +145,7 @@ class ReportReader implements ResultContext {
       );
       return;
     }
-    this.#readFinding(new PolicyResult(entry, this.#producerOf(entry)), outcome, index);
+    this.#readFinding(new PolicyResult(entry, producer), outcome, index);
   }
 
   #readFinding(result: PolicyResult, outcome: Outcome, index: number): void {

@@ -1,4 +1,5 @@
 /** PolicyReport and ClusterPolicyReport of the Kubernetes policy working group: docs/sources/policy-report.md. */
+import { kyvernoPolicies } from './kyverno-policies.ts';
 import { policySeverityWords, readPolicyReport } from './policy-report-body.ts';
 import { producerSources } from './policy-report-producer.ts';
 import type { Format, ResourceIntake, Source } from './source.ts';
@@ -39,6 +40,7 @@ export const policyReport: Source = {
   severityWords: policySeverityWords,
   needsPods: true,
   intakes: kinds.map(intake),
+  policies: kyvernoPolicies,
   // Kyverno scans every hour, and writes a report only where it has results.
   graceSeconds: 90 * 60,
 };

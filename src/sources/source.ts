@@ -125,6 +125,8 @@ export interface Reading {
   readonly completeness: 'complete' | 'partial' | 'not-yet';
   readonly findings: readonly Finding[];
   readonly rejected: readonly Rejection[];
+  /** The words in spec.source that the report speaks for, where it may hold no finding of theirs. */
+  readonly speaksFor?: readonly string[] | undefined;
   readonly origin: Origin;
   /** When the tool made the report, where it says so plausibly. */
   readonly reportedAt?: Date | undefined;
@@ -208,6 +210,8 @@ export interface Source {
   readonly intakes: readonly Intake[];
   /** Kinds of policies that are watched, metadata only. */
   readonly policies?: readonly PolicyIntake[];
+  /** Seconds without a repeat after which a signal of its ends as expired; 24 hours when nothing is said. */
+  readonly quietSeconds?: number;
   /** How long a vanished report may stay away before its findings count as unverified; above the tool's own delete-and-recreate habit. */
   readonly graceSeconds: number;
 }

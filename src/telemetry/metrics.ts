@@ -1,7 +1,8 @@
 /** Every metric of the daemon. Labels come from closed sets and are set to 0 at the start, so that rates work from the first event. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { retryCauses } from '../api/stored-event.ts';
-import { severities } from '../api/words.ts';
+import type { StaleReason } from '../api/words.ts';
+import { severities, staleReasons } from '../api/words.ts';
 import type { Balance } from '../pipeline/books.ts';
 import { accounts, discrepancy } from '../pipeline/books.ts';
 import { dirtyReasons } from '../pipeline/holdings.ts';
@@ -17,6 +18,10 @@ export interface Gauges {
   ownEvents(): number;
   foreignEvents(): number;
   reports(): number;
+  /** Active events whose condition Fresh is False, by its reason. */
+  staleEvents(): Readonly<Record<StaleReason, number>>;
+  /** Kinds of reports of one tool that lost more than half of their reports at once and have not spoken since. */
+  haltedChannels(): number;
   droppedLogLines(): number;
   /** Per watched resource: 1 when its informer is live, its objects, and seconds since it was. */
   informers(): readonly {
@@ -155,6 +160,21 @@ function gaugesOf(registry: Registry, gauges: Gauges, version: string): void {
   gauge('zen_watcher_known_events', 'Own events known, wanted or on the server.', () => gauges.ownEvents());
   gauge('zen_watcher_foreign_events', 'Events of older versions or by hand, left alone.', () => gauges.foreignEvents());
   gauge('zen_watcher_reports', 'Reports known.', () => gauges.reports());
+  gauge(
+    'zen_watcher_halted_channels',
+    'Kinds of reports of one tool of which more than half vanished within 10 minutes: nothing of theirs is resolved until one speaks again.',
+    () => gauges.haltedChannels(),
+  );
+  new Gauge({
+    name: 'zen_watcher_stale_events',
+    help: 'Active events that nobody reports about any more (condition Fresh=False), by reason.',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      const counts = gauges.staleEvents();
+      for (const reason of staleReasons) this.set({ reason }, counts[reason]);
+    },
+  });
   new Counter({
     name: 'zen_watcher_log_lines_dropped_total',
     help: 'Log lines dropped because nobody read them.',

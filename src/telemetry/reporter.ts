@@ -173,6 +173,14 @@ export class Reporter {
     });
   }
 
+  /** More than half of a tool's reports of one kind vanished at once, or one spoke again after that. */
+  haltChanged(channel: string, isHalted: boolean): void {
+    const { logger } = this.#parts;
+    if (isHalted) {
+      logger.warn('most reports vanished at once: nothing of theirs is resolved until one speaks again', { channel });
+    } else logger.info('reports speak again', { channel });
+  }
+
   serverUnreachable(message: string): void {
     this.#isUnreachable = true;
     this.#parts.logger.warn('the API server cannot be reached: trying again', { reason: brief(message) });

@@ -29,6 +29,13 @@ const roleGroup = 'rbac.authorization.k8s.io';
 /** What the daemon reads, everywhere. */
 export const readRules: readonly Rule[] = [
   { apiGroups: [''], resources: ['namespaces', 'pods'], verbs: ['list', 'watch'] },
+  ...sources.flatMap(({ policies = [] }) =>
+    policies.map(({ group: policyGroup, resource }) => ({
+      apiGroups: [policyGroup],
+      resources: [resource],
+      verbs: ['list', 'watch'],
+    })),
+  ),
   ...sources.flatMap(({ intakes }) =>
     intakes.map((intake) => ({
       apiGroups: [intake.group],

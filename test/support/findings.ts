@@ -12,6 +12,7 @@ export interface FindingOptions {
   readonly resource?: ResourceReference;
   /** Added to the identity: the owner of the resource. */
   readonly byOwner?: boolean;
+  readonly policy?: string;
   readonly description?: Partial<Description>;
 }
 
@@ -19,7 +20,14 @@ const deployment: ResourceReference = { apiVersion: 'apps/v1', kind: 'Deployment
 
 /** A finding that is the same whenever `id` (and its owner, where asked for) is. */
 export function finding(id: string, options: FindingOptions = {}): Finding {
-  const { source = tool, severity = 'high', resource = deployment, byOwner = false, description = {} } = options;
+  const {
+    source = tool,
+    severity = 'high',
+    resource = deployment,
+    byOwner = false,
+    policy,
+    description = {},
+  } = options;
   return {
     source,
     eventType: 'misconfiguration',
@@ -27,10 +35,11 @@ export function finding(id: string, options: FindingOptions = {}): Finding {
     severity,
     sourceSeverity: severity.toUpperCase(),
     rule: id,
+    policy,
     resource,
     nature: { kind: 'state' },
     identity: () => [id, ...(byOwner ? [{ ownerOf: resource }] : [])],
-    describe: () => ({ title: `Finding ${id}`, summary: id, details: { id }, ...description }),
+    describe: () => ({ title: `Finding ${id}`, summary: id, details: { id, policy }, ...description }),
   };
 }
 

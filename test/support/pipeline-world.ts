@@ -6,13 +6,18 @@ import { Books, discrepancy } from '../../src/pipeline/books.ts';
 import { Breaker } from '../../src/pipeline/breaker.ts';
 import type { Ending } from '../../src/pipeline/event-changes.ts';
 import { EventIndex } from '../../src/pipeline/event-index.ts';
+import type { ClusterView } from '../../src/pipeline/evidence.ts';
+import { blindView } from '../../src/pipeline/evidence.ts';
 import type { Filter } from '../../src/pipeline/filter.ts';
 import { noThresholds, thresholdFilter } from '../../src/pipeline/filter.ts';
 import type { DirtyReason } from '../../src/pipeline/holdings.ts';
 import type { Intent } from '../../src/pipeline/intent.ts';
+import type { KindState } from '../../src/pipeline/lifecycle.ts';
+import { Lifecycle } from '../../src/pipeline/lifecycle.ts';
 import { OwnEvents } from '../../src/pipeline/own-events.ts';
 import type { PodLookup } from '../../src/pipeline/owner.ts';
 import { Reconciler } from '../../src/pipeline/reconciler.ts';
+import { ReportHealth } from '../../src/pipeline/report-health.ts';
 import { ReportTable } from '../../src/pipeline/report-table.ts';
 import { WorkQueue } from '../../src/pipeline/work-queue.ts';
 import { WriteBudget } from '../../src/pipeline/write-budget.ts';
@@ -39,12 +44,25 @@ class Life {
   readonly ended: { readonly intent: Intent; readonly ending: Ending }[] = [];
   readonly tampered: string[] = [];
   readonly dirty = new Map<string, DirtyReason>();
+  readonly health: ReportHealth;
+  readonly halts: string[] = [];
+  readonly lifecycle: Lifecycle;
 
   constructor(world: World, options: WorldOptions) {
     const { server, clock } = world;
     const { index, own, reports, books } = this;
+    const view: ClusterView = {
+      isNamespaceGone: (namespace) => world.view.isNamespaceGone(namespace),
+      isLeaving: (namespace) => world.view.isLeaving(namespace),
+      isPolicyGone: (source, policy) => world.view.isPolicyGone(source, policy),
+      runningResources: () => world.view.runningResources(),
+    };
     this.queue = new WorkQueue({ items: options.queueItems ?? 1000, bytes: 2 ** 24 }, clock.monotonicMs);
     const { queue } = this;
+    this.health = new ReportHealth({
+      graceMs: () => world.graceMs,
+      haltChanged: (channel, isHalted) => this.halts.push(`${channel} ${isHalted}`),
+    });
     this.reconciler = new Reconciler({
       index,
       reports,
@@ -54,6 +72,19 @@ class Life {
       filter: (finding) => world.filter(finding),
       namespaceFor: () => 'zen-system',
       markDirty: (object, reason) => this.dirty.set(object.key, reason),
+      health: this.health,
+      view,
+    });
+    this.lifecycle = new Lifecycle({
+      index,
+      reports,
+      queue,
+      health: this.health,
+      view,
+      waits: () => ({ graceMs: world.graceMs, quietMs: world.quietMs }),
+      kindState: () => world.kindState,
+      handBack: (record) => this.reconciler.handBack(record),
+      unverifiedMs: world.unverifiedMs,
     });
     const tiny = { firstMs: 0.01, maximumMs: 0.05 };
     this.writer = new Writer({
@@ -95,6 +126,11 @@ export class World {
   /** Reports in the cluster: name -> what each says. */
   readonly reports = new Map<string, readonly Reading[]>();
   lookUpPod: PodLookup = () => 'none';
+  view: ClusterView = blindView;
+  kindState: KindState = { kind: 'listed' };
+  readonly graceMs = 60_000;
+  readonly quietMs = 3_600_000;
+  readonly unverifiedMs = 86_400_000;
   filter: Filter;
   /** The time of the reports and of the reconciler; the writer's waits are real, and tiny. */
   elapsedMs = 0;
@@ -134,7 +170,7 @@ export class World {
     const readings = this.reports.get(name);
     this.elapsedMs += 1;
     this.life.dirty.delete(keyOf(name));
-    if (readings === undefined) this.life.reconciler.gone(keyOf(name));
+    if (readings === undefined) this.life.reconciler.gone(keyOf(name), this.moment);
     else this.life.reconciler.read(keyOf(name), tool, readings, this.moment);
     this.check();
   }
@@ -167,6 +203,14 @@ export class World {
     for (const name of [...this.#told.keys()]) if (!listed.has(name)) this.#gone(name);
     for (const row of this.life.own.listingComplete(String(version))) this.life.reconciler.eventGone(row);
     this.check();
+  }
+
+  /** Time passes, everything comes to rest, and all events are looked at. */
+  async later(ms: number): Promise<void> {
+    await this.rest();
+    this.elapsedMs += ms;
+    this.life.lifecycle.sweep(this.moment);
+    await this.rest();
   }
 
   /** Reads again what is dirty. */

@@ -1,0 +1,29 @@
+/** The waits of each source: its own, unless the configuration says otherwise. */
+import type { Waits } from '../pipeline/lifecycle.ts';
+import type { Source } from '../sources/source.ts';
+import type { Config } from './schema.ts';
+
+/** How long a signal stays Active without a repeat where its source does not say. */
+const defaultQuietSeconds = 24 * 60 * 60;
+/** For events of sources that are not configured any more. */
+const defaultGraceSeconds = 2 * 60 * 60;
+
+/** Looks up the waits by the kind of report, `group|Kind`, else by the word in spec.source. */
+export function waitsOf(
+  config: Config,
+  sources: readonly Source[],
+): (reportKind: string, emittedSource: string) => Waits {
+  const byKind = new Map<string, Waits>();
+  const byWord = new Map<string, Waits>();
+  for (const source of sources) {
+    const configured = config.sources[source.name];
+    const waits = {
+      graceMs: (configured?.graceSeconds ?? source.graceSeconds) * 1000,
+      quietMs: (configured?.quietSeconds ?? source.quietSeconds ?? defaultQuietSeconds) * 1000,
+    };
+    for (const { group, kind } of source.intakes) byKind.set(`${group}|${kind}`, waits);
+    for (const word of source.emits) byWord.set(word, waits);
+  }
+  const others = { graceMs: defaultGraceSeconds * 1000, quietMs: defaultQuietSeconds * 1000 };
+  return (reportKind, word) => byKind.get(reportKind) ?? byWord.get(word) ?? others;
+}

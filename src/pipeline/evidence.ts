@@ -1,0 +1,42 @@
+/** What the cluster itself says of a finding that no report holds: the proof that it is over, beside a newer report. */
+import { hash52 } from '../lib/hash.ts';
+import type { ResourceReference } from '../sources/source.ts';
+import type { EventIndex, Row } from './event-index.ts';
+
+/** What can be seen in the cluster. Each answers `false` where it does not know. */
+export interface ClusterView {
+  /** There is no such namespace. */
+  isNamespaceGone(namespace: string): boolean;
+  /** The namespace is gone or being deleted: what vanishes from it says nothing about a tool. */
+  isLeaving(namespace: string): boolean;
+  /** The tool's policies are listed, and none is called that. `source` is the word in spec.source. */
+  isPolicyGone(source: string, policy: string): boolean;
+  /** Hashes (resourceHash) of all Pods and of the workloads that they belong to; undefined while the list is not complete. */
+  runningResources(): ReadonlySet<number> | undefined;
+}
+
+/** A view of nothing, where there is no cluster. */
+export const blindView: ClusterView = {
+  isNamespaceGone: () => false,
+  isLeaving: () => false,
+  isPolicyGone: () => false,
+  runningResources: () => undefined,
+};
+
+/** What the index knows a resource by. Its API group is left out: reports often do not say it. */
+export function resourceHash({ kind, namespace, name }: ResourceReference): number {
+  return hash52(JSON.stringify([kind, namespace ?? '', name]));
+}
+
+/** Why the finding is over, by what the cluster shows without any waiting; undefined where it does not show that it is. */
+export function endByCluster(
+  index: EventIndex,
+  row: Row,
+  view: ClusterView,
+): 'resource-deleted' | 'policy-deleted' | undefined {
+  const namespace = index.resourceNamespace(row);
+  if (namespace !== '' && view.isNamespaceGone(namespace)) return 'resource-deleted';
+  const policy = index.policy(row);
+  if (policy !== '' && view.isPolicyGone(index.source(row), policy)) return 'policy-deleted';
+  return undefined;
+}
