@@ -27,6 +27,8 @@ export interface DaemonSettings {
   readonly thresholds?: Config['thresholds'];
   readonly queue?: Partial<Config['queue']>;
   readonly writes?: Partial<Config['writes']>;
+  /** Whole sections of the configuration file, over what is here. */
+  readonly config?: Readonly<Record<string, unknown>>;
   /** In this process only. */
   readonly timing?: DaemonParts['timing'];
 }
@@ -73,6 +75,7 @@ function configOf(place: DaemonPlace, settings: DaemonSettings): Config {
     writes: { perSecond: 0, ...settings.writes },
     server: { host: '127.0.0.1', metricsPort: 0 },
     log: { level: 'debug' },
+    ...settings.config,
   });
 }
 
