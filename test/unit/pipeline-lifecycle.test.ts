@@ -212,6 +212,19 @@ suite('life cycle: a tool that vanished', () => {
     assert.deepEqual(world.state, ['(a resource-deleted)']);
   });
 
+  test('what was missing before that, and was about to be over, is not resolved either', async () => {
+    const world = new World();
+    await settled(world);
+    world.unreport('r');
+    await world.later(10);
+    othersSpeak(world);
+    await world.later(world.graceMs - 20);
+    for (const name of ['o1', 'o2']) world.unreport(name);
+    assert.equal(world.life.halts.length, 1);
+    await world.later(20);
+    assert.deepEqual(world.state, ['a']);
+  });
+
   test('losses that are spread over time, made up for, or in a namespace that is being deleted, do not count', async () => {
     const spread = new World();
     await settled(spread);
