@@ -73,7 +73,7 @@ export class KubeClient {
     const deadline = new Deadline(this.#options.timeoutMs, request.signal, 'no whole answer');
     try {
       const answer = await this.#send(request, deadline.signal, 'requests');
-      const body = await readAll(answer.body, request.maximumBytes ?? defaultMaximumBytes);
+      const body = await readAll(answer, request.maximumBytes ?? defaultMaximumBytes);
       if (answer.statusCode >= 400) throw KubeError.fromAnswer(answer.statusCode, answer.headers, body);
       this.#count(request, answer.statusCode);
       return { status: answer.statusCode, headers: answer.headers, body };
@@ -90,7 +90,7 @@ export class KubeClient {
     try {
       const answer = await this.#send(request, deadline.signal, 'watches');
       if (answer.statusCode >= 400) {
-        const body = await readAll(answer.body, defaultMaximumBytes);
+        const body = await readAll(answer, defaultMaximumBytes);
         throw KubeError.fromAnswer(answer.statusCode, answer.headers, body);
       }
       this.#count(request, answer.statusCode);
@@ -162,7 +162,9 @@ export class KubeClient {
 }
 
 /** Reads a body to its end. Leaving the loop early destroys it, and with it the connection. */
-async function readAll(body: AsyncIterable<Buffer>, maximumBytes: number): Promise<Buffer> {
+async function readAll({ body, headers }: Dispatcher.ResponseData, maximumBytes: number): Promise<Buffer> {
+  // A length that is given is kept by the parser; reading it in one piece costs half of reading it in turns.
+  if (Number(headers['content-length']) <= maximumBytes) return Buffer.from(await body.arrayBuffer());
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of body) {

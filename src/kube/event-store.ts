@@ -8,6 +8,10 @@ import { KubeError } from './kube-error.ts';
 import type { Collection } from './paths.ts';
 import { pathOf } from './paths.ts';
 
+const metadataOnly = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+/** What the schema's defaults make of a new event. */
+const newStatus = { phase: 'Active', count: 1 } as const;
+
 export class KubeEventStore {
   readonly #client: KubeClient;
 
@@ -26,26 +30,38 @@ export class KubeEventStore {
     }
   }
 
+  /** The server answers with the metadata only: it knows of the rest no more than was sent. */
   async create(namespace: string, body: string): Promise<Answer> {
     const path = pathOf(collectionIn(namespace), { query: { fieldManager } });
-    return this.#send({ method: 'POST', path, verb: 'create', resource: plural, body }, 'created');
+    try {
+      const answer = await this.#client.request({
+        method: 'POST',
+        path,
+        verb: 'create',
+        resource: plural,
+        body,
+        accept: metadataOnly,
+      });
+      const { metadata } = asStored(answer.body);
+      const { spec } = JSON.parse(body) as ZenAgentEvent;
+      return { kind: 'created', event: { metadata, spec, status: newStatus } };
+    } catch (error) {
+      return answerTo(error);
+    }
   }
 
   async replace(current: StoredEvent, event: ZenAgentEvent): Promise<Answer> {
     const { namespace, name, uid, resourceVersion } = current.metadata;
     const path = pathOf(collectionIn(namespace), { name, query: { fieldManager } });
     const body = JSON.stringify({ ...event, metadata: { ...event.metadata, uid, resourceVersion } });
-    return this.#send({ method: 'PUT', path, verb: 'update', resource: plural, body }, 'changed');
+    return this.#change({ method: 'PUT', path, verb: 'update', resource: plural, body });
   }
 
   async patchStatus(namespace: string, name: string, resourceVersion: string, status: StatusPatch): Promise<Answer> {
     const path = pathOf(collectionIn(namespace), { name, subresource: 'status', query: { fieldManager } });
     const body = JSON.stringify({ apiVersion, kind, metadata: { resourceVersion }, status });
     const contentType = 'application/merge-patch+json';
-    return this.#send(
-      { method: 'PATCH', path, verb: 'patch', resource: `${plural}/status`, body, contentType },
-      'changed',
-    );
+    return this.#change({ method: 'PATCH', path, verb: 'patch', resource: `${plural}/status`, body, contentType });
   }
 
   async remove(current: StoredEvent): Promise<Answer> {
@@ -60,10 +76,10 @@ export class KubeEventStore {
     }
   }
 
-  async #send(request: KubeRequest, success: 'created' | 'changed'): Promise<Answer> {
+  async #change(request: KubeRequest): Promise<Answer> {
     try {
       const { body } = await this.#client.request(request);
-      return { kind: success, event: asStored(body) };
+      return { kind: 'changed', event: asStored(body) };
     } catch (error) {
       return answerTo(error);
     }

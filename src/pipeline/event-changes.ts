@@ -103,7 +103,7 @@ class Change {
     if (!index.isOnServer(row)) {
       const answer = await this.#store.create(intent.namespace, intent.body);
       if (answer.kind === 'created') {
-        own.answered(answer.event);
+        own.answered(answer.event, intent.contentHash);
         return this.#setCount(intent, answer.event, { kind: 'created' });
       }
       if (answer.kind !== 'conflict') return stepFor(answer);

@@ -128,9 +128,10 @@ export class OwnEvents {
 
   /**
    * Takes in what the server answered to a write or a read of ours, between begin() and end(). The event may be gone all
-   * the same: deleted since, and a listing that lacks it was faster than the answer.
+   * the same: deleted since, and a listing that lacks it was faster than the answer. `knownHash`: its content hash, where
+   * that is known already.
    */
-  answered(event: StoredEvent): Row {
+  answered(event: StoredEvent, knownHash?: number): Row {
     const { name, namespace, resourceVersion } = event.metadata;
     const row = this.#index.obtain(name, namespace);
     // The watch can be faster than the answer: then what it shows is as new as the answer, or newer.
@@ -140,7 +141,7 @@ export class OwnEvents {
       const known = this.#index.resourceVersion(row);
       if (known === resourceVersion || isNewer(known, resourceVersion)) return row;
     } else if (isNewer(this.#listedAt, resourceVersion)) return row;
-    this.#store(row, event);
+    this.#store(row, event, knownHash);
     this.#unseen.set(row, resourceVersion);
     return row;
   }
@@ -156,17 +157,17 @@ export class OwnEvents {
     this.#index.clearStored(row);
   }
 
-  #store(row: Row, event: StoredEvent): void {
+  #store(row: Row, event: StoredEvent, knownHash?: number): void {
     const { source, eventType } = event.spec;
-    this.#index.setStored(row, storedState(event));
+    this.#index.setStored(row, storedState(event, knownHash));
     this.#index.setFacts(row, factsOf(event, this.#isSignal(source, eventType)));
     const reportKey = event.metadata.annotations?.[reportAnnotation];
     if (reportKey !== undefined && this.#index.reportKey(row) === '') this.#index.setReportKey(row, reportKey);
   }
 }
 
-/** What the index keeps of a stored event. */
-export function storedState(event: StoredEvent): StoredState {
+/** What the index keeps of a stored event. `knownHash`: its content hash, where that is known already. */
+export function storedState(event: StoredEvent, knownHash = contentHash(event)): StoredState {
   const { status, spec } = event;
   const isResolved = status?.phase === 'Resolved';
   const condition = staleness(event);
@@ -176,7 +177,7 @@ export function storedState(event: StoredEvent): StoredState {
   const sinceMs = Date.parse(since ?? '');
   return {
     resourceVersion: event.metadata.resourceVersion,
-    contentHash: contentHash(event),
+    contentHash: knownHash,
     isResolved,
     severity: spec.severity,
     isEdited: isEditedByOthers(event),

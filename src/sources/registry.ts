@@ -7,5 +7,7 @@ export const sources: readonly Source[] = [trivy, policyReport];
 
 /** The formats of all sources, each once, in the order of the registry. */
 export function formats(): readonly Format[] {
-  return [...new Set(sources.flatMap(({ intakes }) => intakes.map(({ format }) => format)))];
+  return [
+    ...new Set(sources.flatMap((source) => [...source.intakes.map(({ format }) => format), ...(source.formats ?? [])])),
+  ];
 }

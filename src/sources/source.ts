@@ -134,9 +134,19 @@ export interface Reading {
   readonly lookAgainAt?: Date | undefined;
 }
 
+/** The ConfigMap key that a document came in, where it did: tools say there what their output does not. */
+export interface Carrier {
+  readonly namespace: string;
+  readonly name: string;
+  readonly key: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
 /** What a mapping may know besides the document. */
 export interface ReadContext {
   readonly now: Date;
+  readonly carrier?: Carrier | undefined;
 }
 
 /**
@@ -208,6 +218,8 @@ export interface Source {
   /** Owner look-ups of bare Pods need the Pod list. */
   readonly needsPods: boolean;
   readonly intakes: readonly Intake[];
+  /** Formats besides those of its intakes, recognised by content wherever they turn up: files, ConfigMaps, webhooks. */
+  readonly formats?: readonly Format[];
   /** Kinds of policies that are watched, metadata only. */
   readonly policies?: readonly PolicyIntake[];
   /** Seconds without a repeat after which a signal of its ends as expired; 24 hours when nothing is said. */

@@ -40,13 +40,22 @@ export function createLogger({ level, out }: LoggerOptions): ControlledLogger {
     ),
     transports: [new winston.transports.Stream({ stream, eol: '\n' })],
   });
+  let rank = logLevels.indexOf(level);
+  // A line below the level costs winston as much as one that is written.
+  const at = (lineLevel: LogLevel) => {
+    const lineRank = logLevels.indexOf(lineLevel);
+    return (message: string, fields?: LogFields) => {
+      if (lineRank <= rank) logger.log(lineLevel, message, fields);
+    };
+  };
   return {
-    error: (message, fields) => void logger.error(message, fields),
-    warn: (message, fields) => void logger.warn(message, fields),
-    info: (message, fields) => void logger.info(message, fields),
-    debug: (message, fields) => void logger.debug(message, fields),
+    error: at('error'),
+    warn: at('warn'),
+    info: at('info'),
+    debug: at('debug'),
     dropped,
     setLevel(next) {
+      rank = logLevels.indexOf(next);
       logger.level = next;
     },
   };
