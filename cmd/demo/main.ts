@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../src/lib/error-message.ts';
 import { DaemonProcess } from './daemon-process.ts';
 import { type DemoCluster, definitions, furnish, openEmbedded } from './demo-cluster.ts';
 import { EventWatch } from './event-watch.ts';
@@ -42,7 +43,7 @@ async function main(): Promise<number> {
   try {
     flags = parse();
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n${usage}`);
+    process.stderr.write(`${messageOf(error)}\n${usage}`);
     return 2;
   }
   if (flags.help) {

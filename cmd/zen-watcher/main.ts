@@ -2,6 +2,7 @@
 /** argv, signals and the exit code; nothing else. The only place that may end the process. */
 import { Command, CommanderError } from 'commander';
 import { systemClock } from '../../src/lib/clock.ts';
+import { messageOf } from '../../src/lib/error-message.ts';
 import { version } from '../../src/version.ts';
 
 const program = new Command('zen-watcher')
@@ -58,6 +59,6 @@ process.exit(exitCode);
 /** Says what went wrong, unless commander has done so; gives the exit code: 2 for wrong usage, 1 for the rest. */
 function describe(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  process.stderr.write(`zen-watcher: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`zen-watcher: ${messageOf(error)}\n`);
   return error instanceof Error && 'code' in error && error.code === 'CONFIG_ERROR' ? 2 : 1;
 }

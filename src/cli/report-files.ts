@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../lib/error-message.ts';
 
 /** A file to read, or why a path is none. */
 export type FoundFile = { readonly path: string } | { readonly path: string; readonly problem: string };
@@ -83,5 +84,5 @@ export function reasonOf(error: unknown): string {
     ELOOP: 'too many links',
     EISDIR: 'is a folder',
   };
-  return words[code] ?? (error instanceof Error ? error.message : String(error));
+  return words[code] ?? messageOf(error);
 }

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { type Severity, severities } from '../api/words.ts';
 import type { Clock } from '../lib/clock.ts';
+import { messageOf } from '../lib/error-message.ts';
 import { clean, cut } from '../lib/text.ts';
 import { expand, recognise } from '../sources/recognise.ts';
 import type { RawDocument } from '../sources/source.ts';
@@ -171,7 +172,7 @@ class ScanRun {
       return readings.flatMap(({ rejected }) => rejected);
     } catch (error) {
       if (error instanceof MalformedReport) return [error.rejection];
-      return [{ place: '', message: `cannot be read: ${error instanceof Error ? error.message : String(error)}` }];
+      return [{ place: '', message: `cannot be read: ${messageOf(error)}` }];
     }
   }
 

@@ -1,6 +1,7 @@
 /** Reads the configuration: file, then environment, then flags, each over the one before. The only reader of the environment. */
 import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
+import { messageOf } from '../lib/error-message.ts';
 import type { Config } from './schema.ts';
 import { configSchema } from './schema.ts';
 
@@ -57,7 +58,7 @@ function readFile(path: string): Tree {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new ConfigError([`${path}: cannot be read: ${error instanceof Error ? error.message : String(error)}`]);
+    throw new ConfigError([`${path}: cannot be read: ${messageOf(error)}`]);
   }
   const document = parseDocument(text, { prettyErrors: true });
   if (document.errors.length > 0) throw new ConfigError(document.errors.map((error) => `${path}: ${error.message}`));

@@ -4,6 +4,7 @@
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { messageOf } from '../lib/error-message.ts';
 
 export interface ProbeServerParts {
   readonly port: number;
@@ -35,7 +36,7 @@ export async function startProbeServer(parts: ProbeServerParts): Promise<ProbeSe
           const { contentType, text } = await parts.metrics();
           return answer(200, text, contentType);
         } catch (error) {
-          return answer(500, `metrics cannot be rendered: ${error instanceof Error ? error.message : String(error)}\n`);
+          return answer(500, `metrics cannot be rendered: ${messageOf(error)}\n`);
         }
       case '/healthz':
       case '/health':

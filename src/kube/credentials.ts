@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import type { RequestOptions as HttpsOptions } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from '../lib/clock.ts';
+import { messageOf } from '../lib/error-message.ts';
 import { Deadline, orAborted } from './abort.ts';
 import { KubeError } from './kube-error.ts';
 
@@ -73,7 +74,7 @@ export class CredentialSource {
       return credentials;
     } catch (error) {
       this.#nextAtMs = this.#clock.monotonicMs() + retryMs;
-      const message = `credentials: ${error instanceof Error ? error.message.trim() : String(error)}`;
+      const message = `credentials: ${messageOf(error).trim()}`;
       throw new KubeError({ status: 0, reason: 'Credentials', message, cause: error });
     }
   }

@@ -3,6 +3,7 @@
  * and needs no RBAC rule. Informers of a tool's resources start and stop by it.
  */
 import { backoffMs } from '../lib/backoff.ts';
+import { messageOf } from '../lib/error-message.ts';
 import { asList, at, textAt } from '../lib/fields.ts';
 import { parseRecord } from '../lib/json.ts';
 import type { KubeClient } from './client.ts';
@@ -71,7 +72,7 @@ export class Discovery {
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
       this.#failures += 1;
-      if (this.#failures === 1) this.#handler.failed(error instanceof Error ? error.message : String(error));
+      if (this.#failures === 1) this.#handler.failed(messageOf(error));
     }
     if (this.#stopping.signal.aborted) return;
     const { intervalMs, random } = this.#options;

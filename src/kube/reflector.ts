@@ -14,6 +14,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../lib/clock.ts';
+import { messageOf } from '../lib/error-message.ts';
 import { orAborted } from './abort.ts';
 import type { KubeClient } from './client.ts';
 import { KubeError } from './kube-error.ts';
@@ -260,7 +261,7 @@ export class Reflector {
       tell();
       return true;
     } catch (error) {
-      this.#handler.malformed(`${what} was not taken in: ${error instanceof Error ? error.message : String(error)}`);
+      this.#handler.malformed(`${what} was not taken in: ${messageOf(error)}`);
       return false;
     }
   }

@@ -1,5 +1,6 @@
 /** One watch: a request whose answer is a stream of events, one JSON text a line, until either side ends it. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { messageOf } from '../lib/error-message.ts';
 import { parseRecord } from '../lib/json.ts';
 import { Deadline } from './abort.ts';
 import type { KubeClient } from './client.ts';
@@ -97,8 +98,4 @@ function parseEvent(line: Buffer): WatchEvent {
 
 function malformed(message: string): KubeError {
   return new KubeError({ status: 0, reason: 'Malformed', message });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

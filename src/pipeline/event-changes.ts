@@ -6,6 +6,7 @@ import type { EventStatus, ZenAgentEvent } from '../api/event.ts';
 import { freshCondition } from '../api/event.ts';
 import type { RetryCause, StatusPatch, StoredEvent } from '../api/stored-event.ts';
 import type { Clock } from '../lib/clock.ts';
+import { messageOf } from '../lib/error-message.ts';
 import type { RejectionReason } from '../sources/source.ts';
 import { contentHash, isOurLabel } from './event-builder.ts';
 import type { EventIndex } from './event-index.ts';
@@ -64,7 +65,7 @@ export class EventChanges {
       const step = await new Change(this.#parts, fenced).carryOut(intent);
       return { step, writes: fenced.writes };
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       return { step: { kind: 'again', cause: 'unavailable', message, afterMs: 0 }, writes: fenced.writes };
     } finally {
       own.end(intent.key);
@@ -216,7 +217,7 @@ class Change {
     try {
       step = await this.#add(rest, { kind: 'created' });
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       step = { kind: 'again', cause: 'unavailable', message, afterMs: 0 };
     }
     return step.kind === 'again' ? { rest, ...step } : step;

@@ -5,6 +5,7 @@
 import { LRUCache } from 'lru-cache';
 import type { RetryCause } from '../api/stored-event.ts';
 import type { Clock } from '../lib/clock.ts';
+import { messageOf } from '../lib/error-message.ts';
 import { clean, cut } from '../lib/text.ts';
 import type { Ending } from '../pipeline/event-changes.ts';
 import type { EventFacts, Intent, WritingIntent } from '../pipeline/intent.ts';
@@ -164,7 +165,7 @@ export class Reporter {
   }
 
   rereadFailed(object: string, error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     if (this.#told.has(object)) return;
     this.#told.set(object, true);
     this.#parts.logger.warn('report cannot be read again at the moment', {
