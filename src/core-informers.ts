@@ -21,6 +21,8 @@ export interface CoreInformersParts {
   readonly reporter: Reporter;
   /** A namespace was deleted: what was found in it is over. */
   namespaceGone(): void;
+  /** Labels of a namespace are others than before: their keys. */
+  labelsChanged(keys: readonly string[]): void;
 }
 
 /** What every informer tells in the same way; they are small, so their listings wait for nothing. */
@@ -86,12 +88,12 @@ export function podInformer({ informing, pods, reconciler, reporter }: CoreInfor
 
 /** Namespaces, for what goes with them: metadata only. */
 export function namespaceInformer(parts: CoreInformersParts): Informer {
-  const { informing, namespaces, namespaceGone, reporter } = parts;
+  const { informing, namespaces, namespaceGone, labelsChanged, reporter } = parts;
   const informer = new Informer(
     { ...informing, group: '', resource: 'namespaces', versions: ['v1'], namespaced: false, shape: 'metadata' },
     {
       ...telling('namespaces', reporter),
-      object: (object) => namespaces.add(object),
+      object: (object) => labelsChanged(namespaces.add(object)),
       gone(_namespace, name) {
         namespaces.remove(name);
         namespaceGone();

@@ -9,9 +9,11 @@
  */
 import type { KubeConfig } from '@kubernetes/client-node';
 import { clusterView } from './cluster-view.ts';
+import { ruleSettings } from './config/rules-schema.ts';
 import type { Config } from './config/schema.ts';
-import { thresholdsOf } from './config/schema.ts';
 import { waitsOf } from './config/waits.ts';
+import type { ConfigListener } from './config/watch.ts';
+import { configReload } from './config-reload.ts';
 import { eventInformer, namespaceInformer, podInformer } from './core-informers.ts';
 import { startProbeServer } from './http/server.ts';
 import { KubeClient } from './kube/client.ts';
@@ -26,8 +28,8 @@ import { Books } from './pipeline/books.ts';
 import { Breaker } from './pipeline/breaker.ts';
 import { DirtyReports } from './pipeline/dirty-reports.ts';
 import { EventIndex } from './pipeline/event-index.ts';
-import { thresholdFilter } from './pipeline/filter.ts';
 import { Lifecycle, staleCounts } from './pipeline/lifecycle.ts';
+import { LiveRules } from './pipeline/live-rules.ts';
 import { OwnEvents } from './pipeline/own-events.ts';
 import { Reconciler } from './pipeline/reconciler.ts';
 import { ReportHealth } from './pipeline/report-health.ts';
@@ -40,6 +42,7 @@ import { PolicyInformers } from './policy-informers.ts';
 import { ReportInformers } from './report-informers.ts';
 import { signalTest } from './sources/natures.ts';
 import type { Source } from './sources/source.ts';
+import { ConfigReporter } from './telemetry/config-reporter.ts';
 import type { ControlledLogger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { Reporter } from './telemetry/reporter.ts';
@@ -54,6 +57,8 @@ export interface DaemonParts {
   /** [0, 1), for jitter. */
   readonly random: () => number;
   readonly version: string;
+  /** Tells of changes of the configuration until it is ended. */
+  watchConfig?(listener: ConfigListener): () => void;
   /** Shorter waits, for tests of failures. */
   readonly timing?:
     | { readonly reflector?: Partial<ReflectorTiming>; readonly discoveryMs?: number; readonly sweepMs?: number }
@@ -84,7 +89,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
 
   // State: what is known, wanted and owed.
   const index = new EventIndex();
-  const own = new OwnEvents(index, signalTest(sources));
+  const own = new OwnEvents(index, signalTest(sources), (event, text) => reporter.malformedMute(event, text));
   const reports = new ReportTable();
   const books = new Books();
   const pods = new PodOwners();
@@ -94,6 +99,15 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   // Telemetry reads the state at each scrape.
   const metrics = createMetrics(sources, gauges(), parts.version);
   const reporter = new Reporter({ logger, metrics, clock });
+  const configReporter = new ConfigReporter({ logger, metrics });
+
+  // Rules: which findings become events. When they change, every report is judged anew.
+  const rules = new LiveRules(ruleSettings(config, sources), {
+    clock,
+    labelsOf: (name) => namespaces.labelsOf(name),
+    changed: () => informers.retell(),
+    noticed: (notices) => configReporter.noticed(notices),
+  });
 
   const waits = waitsOf(config, sources);
   const health = new ReportHealth({
@@ -109,7 +123,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     queue,
     books,
     lookUpPod: (podNamespace, name) => pods.lookUp(podNamespace, name),
-    filter: thresholdFilter(thresholdsOf(config)),
+    judge: rules.judge,
     namespaceFor: () => namespace,
     cluster: cluster === '' ? undefined : cluster,
     health,
@@ -142,7 +156,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     mayWrite: () => true,
     observer: {
       ended(intent, ending) {
-        reporter.ended(intent, ending, monotonicMs());
+        reporter.ended(intent, ending, monotonicMs(), index.isMuted(index.find(intent.key), clock.now()));
         reconciler.intentEnded(intent.key, ending.kind);
       },
       delayed: (_intent, cause, message) => reporter.delayed(cause, message),
@@ -172,7 +186,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   });
   const policies = new PolicyInformers({ sources, informer: informing, reporter, policyGone: () => sweeper.soon() });
   const namespaceGone = () => sweeper.soon();
-  const core = { informing, namespace, own, pods, namespaces, reconciler, reporter, namespaceGone };
+  const labelsChanged = (keys: readonly string[]) => rules.labelsChanged(keys);
+  const core = { informing, namespace, own, pods, namespaces, reconciler, reporter, namespaceGone, labelsChanged };
   const events = eventInformer(core);
   const podList = podInformer(core);
   const namespaceList = namespaceInformer(core);
@@ -236,6 +251,10 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   sweeper.start();
   discovery.start();
   void openSources();
+  rules.start();
+  const unwatchConfig = parts.watchConfig?.(
+    configReload({ started: config, sources, rules, reporter: configReporter }),
+  );
   logger.info('zen-watcher started', {
     version: parts.version,
     namespace,
@@ -248,6 +267,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     async stop() {
       isStopped = true;
       sweeper.stop();
+      unwatchConfig?.();
+      rules.stop();
       discovery.stop();
       dirty.stop();
       await Promise.all([informers.stop(), podList.stop(), namespaceList.stop(), policies.stop()]);
@@ -280,6 +301,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       dirtyReports: () => dirty.size,
       ownEvents: () => index.size,
       foreignEvents: () => own.foreignCount,
+      mutedEvents: () => index.mutedEvents(clock.now()),
       reports: () => reports.objects,
       droppedLogLines: () => logger.dropped(),
       staleEvents: () => staleCounts(index),

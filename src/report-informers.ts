@@ -83,6 +83,11 @@ export class ReportInformers {
     for (const { informer } of this.#watched) void informer.follow(served);
   }
 
+  /** Has every report read again, from one listing each, and not one request per report. */
+  retell(): void {
+    for (const { informer } of this.#watched) informer.retell();
+  }
+
   /** Reads a report anew; undefined when it is gone. */
   async reread(key: ObjectKey): Promise<RawDocument | undefined> {
     const { namespace, name } = parseObjectKey(key);

@@ -63,6 +63,9 @@ export type EventSchemaRoot = FromSchema<typeof eventSchema>;
 export const labelPrefix = 'zen.kube-zen.io/';
 /** Annotation with the hash of the report key that the finding belongs to: what a newer report of that key no longer holds is fixed. */
 export const reportAnnotation = 'zen.kube-zen.io/report';
+/** Annotations by which people mute one event: until when (RFC 3339 or a date), and why. */
+export const mutedUntilAnnotation = 'zen.kube-zen.io/muted-until';
+export const mutedReasonAnnotation = 'zen.kube-zen.io/muted-reason';
 /** The field manager of every write of ours: what another manager owns in spec was changed by somebody else. */
 export const fieldManager = 'zen-watcher';
 /** The condition that is False while nobody reports about the finding any more. */

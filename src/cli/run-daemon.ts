@@ -1,5 +1,6 @@
 /** What `zen-watcher run` does: the daemon, from configuration to SIGTERM. Loaded on demand. */
-import { loadConfig } from '../config/load.ts';
+import { configWarnings, loadConfig } from '../config/load.ts';
+import { watchConfig } from '../config/watch.ts';
 import { startDaemon } from '../daemon.ts';
 import { loadKubeConfig } from '../kube/kube-config.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -9,20 +10,20 @@ import type { RunFlags, RunIo } from './run.ts';
 
 /** Runs until it is asked to stop. */
 export async function run(flags: RunFlags, io: RunIo): Promise<void> {
-  const config = loadConfig(
-    flags,
-    io.environment,
-    sources.map(({ name }) => name),
-  );
+  const { environment } = io;
+  const sourceNames = sources.map(({ name }) => name);
+  const config = loadConfig(flags, environment, sourceNames);
   const logger = createLogger({ level: config.log.level, out: io.stdout });
+  for (const warning of configWarnings(environment)) logger.warn('environment', { warning });
   const daemon = await startDaemon({
     config,
-    kubeConfig: loadKubeConfig({ file: flags.kubeconfig, context: flags.context, environment: io.environment }),
+    kubeConfig: loadKubeConfig({ file: flags.kubeconfig, context: flags.context, environment }),
     sources,
     logger,
     clock: systemClock,
     random: Math.random,
     version: io.version,
+    watchConfig: (listener) => watchConfig({ flags, environment, sourceNames }, listener),
   });
   const signal = await io.stopSignal();
   logger.info('stopping', { signal });

@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import { messageOf } from '../lib/error-message.ts';
+import type { Preset } from '../pipeline/presets.ts';
+import { presets } from '../pipeline/presets.ts';
 import type { Config } from './schema.ts';
 import { configSchema } from './schema.ts';
 
@@ -39,8 +41,7 @@ export function loadConfig(flags: Flags, environment: Environment, sourceNames: 
   const result = configSchema.safeParse(tree);
   const problems: string[] = [];
   if (!result.success) {
-    for (const { path, message } of result.error.issues)
-      problems.push(`${path.map(String).join('.') || '(top)'}: ${message}`);
+    for (const { path, message } of result.error.issues) problems.push(`${placeOf(path)}: ${message}`);
   }
   const named = tree['sources'];
   for (const name of typeof named === 'object' && named !== null ? Object.keys(named) : []) {
@@ -51,7 +52,29 @@ export function loadConfig(flags: Flags, environment: Environment, sourceNames: 
   return result.data;
 }
 
+/** What should be changed but does no harm: said once, at the start. */
+export function configWarnings(environment: Environment): string[] {
+  const word = environment[behaviorMode] ?? '';
+  if (word === '' || presetOf(word) !== undefined) return [];
+  return [`${behaviorMode}: ${JSON.stringify(word)} is not known and ignored; there are ${presets.join(', ')}`];
+}
+
+const behaviorMode = 'BEHAVIOR_MODE';
+
+/** The words of older versions are those of the presets. */
+function presetOf(word: string): Preset | undefined {
+  return presets.find((preset) => preset === word.trim().toLowerCase());
+}
+
+/** `filters[2].namespace` */
+function placeOf(path: readonly PropertyKey[]): string {
+  const text = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
+  return text.replace(/^\./, '') || '(top)';
+}
+
 type Tree = Record<string, unknown>;
+
+const maximumCharacters = 1024 * 1024;
 
 function readFile(path: string): Tree {
   let text: string;
@@ -60,9 +83,17 @@ function readFile(path: string): Tree {
   } catch (error) {
     throw new ConfigError([`${path}: cannot be read: ${messageOf(error)}`]);
   }
+  // A ConfigMap holds 1 MiB at most.
+  if (text.length > maximumCharacters) throw new ConfigError([`${path}: is larger than 1 MiB`]);
   const document = parseDocument(text, { prettyErrors: true });
   if (document.errors.length > 0) throw new ConfigError(document.errors.map((error) => `${path}: ${error.message}`));
-  const value: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
+  let value: unknown;
+  try {
+    // Throws for an alias that is used more than a hundred times.
+    value = document.toJS({ maxAliasCount: 100 }) ?? {};
+  } catch (error) {
+    throw new ConfigError([`${path}: ${error instanceof Error ? error.message : String(error)}`]);
+  }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new ConfigError([`${path}: must be a mapping`]);
   return value as Tree;
@@ -75,10 +106,12 @@ function fromEnvironment(environment: Environment): [string, unknown][] {
     ['CLUSTER_ID', 'events.cluster', String],
     ['LOG_LEVEL', 'log.level', (text) => text.toLowerCase()],
     ['METRICS_PORT', 'server.metricsPort', Number],
+    [behaviorMode, 'preset', presetOf],
   ];
   return entries.flatMap(([name, path, convert]): [string, unknown][] => {
     const text = environment[name];
-    return text === undefined || text === '' ? [] : [[path, convert(text)]];
+    const value = text === undefined || text === '' ? undefined : convert(text);
+    return value === undefined ? [] : [[path, value]];
   });
 }
 
@@ -94,9 +127,13 @@ function fromFlags(flags: Flags): [string, unknown][] {
   return entries.filter(([, value]) => value !== undefined);
 }
 
-/** Sets `a.b` in the tree; what is in the way and is no mapping is left for the schema to complain about. */
+/** Sets `a` or `a.b` in the tree; what is in the way and is no mapping is left for the schema to complain about. */
 function set(tree: Tree, path: string, value: unknown): void {
-  const [section = '', key = ''] = path.split('.');
+  const [section = '', key] = path.split('.');
+  if (key === undefined) {
+    tree[section] = value;
+    return;
+  }
   const existing = tree[section];
   if (existing === undefined || existing === null) tree[section] = { [key]: value };
   else if (typeof existing === 'object') (existing as Tree)[key] = value;

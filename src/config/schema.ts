@@ -1,14 +1,12 @@
 /** The configuration: one schema, from which the type and the defaults follow. What users write, not what code passes on. */
 import * as z from 'zod/mini';
-import { eventTypes, severities } from '../api/words.ts';
-import { defaultThresholds } from '../pipeline/filter.ts';
 import { logLevels } from '../telemetry/logger.ts';
+import { rulesShape, severityWordsSchema } from './rules-schema.ts';
 
 const namespaceName = z
   .string()
   .check(z.regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'a namespace name: lower case, digits and -, at most 63'));
 const port = z.int().check(z.gte(0), z.lte(65535));
-const severity = z.enum(severities);
 
 const eventsSchema = z.strictObject({
   /** Namespace that events are written to. */
@@ -25,6 +23,7 @@ const sourceSchema = z.strictObject({
   graceSeconds: z.optional(seconds),
   /** How long a signal stays Active without a repeat; the source's own when not said. */
   quietSeconds: z.optional(seconds),
+  severities: severityWordsSchema,
 });
 
 const lifecycleSchema = z.strictObject({
@@ -57,8 +56,7 @@ export const configSchema = z.strictObject({
   events: z.prefault(eventsSchema, {}),
   /** By name of the source; all are on when nothing is said. */
   sources: z._default(z.record(z.string(), sourceSchema), {}),
-  /** The least severity by event type; `default` for the rest. `unknown` passes every threshold. */
-  thresholds: z._default(z.partialRecord(z.enum(['default', ...eventTypes]), severity), {}),
+  ...rulesShape,
   lifecycle: z.prefault(lifecycleSchema, {}),
   writes: z.prefault(writesSchema, {}),
   queue: z.prefault(queueSchema, {}),
@@ -69,8 +67,3 @@ export const configSchema = z.strictObject({
 
 /** A checked configuration with its defaults filled in. */
 export type Config = z.infer<typeof configSchema>;
-
-/** The configured thresholds over the defaults. */
-export function thresholdsOf(config: Config) {
-  return { ...defaultThresholds, ...config.thresholds };
-}

@@ -12,6 +12,7 @@ import { isKubeObject } from './kube-object.ts';
 import { pathOf } from './paths.ts';
 import type { ReflectorHandler, ReflectorState, ReflectorTiming } from './reflector.ts';
 import { Reflector } from './reflector.ts';
+import { ToldObjects } from './told-objects.ts';
 
 export interface InformerOptions {
   readonly client: KubeClient;
@@ -111,6 +112,12 @@ export class Informer {
       if (error instanceof KubeError && error.status === 404 && error.target?.name === name) return undefined;
       throw error;
     }
+  }
+
+  /** Has everything told again, from one new listing; what is not served now, once it is. */
+  retell(): void {
+    if (this.#reflector === undefined) new ToldObjects(this.#known).forgetVersions();
+    else this.#reflector.retell();
   }
 
   /** Ends it for good. Resolves when nothing more will be told. */

@@ -12,13 +12,16 @@ export class Namespaces {
   readonly #known = new Map<string, Known>();
   #isListed = false;
 
-  /** Takes in a Namespace's metadata. */
-  add({ metadata }: KubeObject): void {
-    const labels = metadata['labels'];
-    this.#known.set(metadata.name, {
-      labels: typeof labels === 'object' && labels !== null ? (labels as Record<string, string>) : noLabels,
-      isTerminating: metadata['deletionTimestamp'] !== undefined,
-    });
+  /** Takes in a Namespace's metadata. Returns the keys of the labels that are others than before. */
+  add({ metadata }: KubeObject): readonly string[] {
+    const labels =
+      typeof metadata['labels'] === 'object' && metadata['labels'] !== null
+        ? (metadata['labels'] as Record<string, string>)
+        : noLabels;
+    const before = this.#known.get(metadata.name)?.labels ?? noLabels;
+    this.#known.set(metadata.name, { labels, isTerminating: metadata['deletionTimestamp'] !== undefined });
+    const keys = new Set([...Object.keys(before), ...Object.keys(labels)]);
+    return [...keys].filter((key) => before[key] !== labels[key]);
   }
 
   remove(name: string): void {

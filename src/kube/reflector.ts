@@ -11,6 +11,7 @@
  *     Everything else is tried again with back-off and jitter, or when Retry-After says.
  *  6. A watch that shows no sign of life is given up and resumed.
  *  7. Paged lists wait for the handler's room(); watches never wait.
+ *  8. After retell() everything is told once more, from one new listing.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../lib/clock.ts';
@@ -94,6 +95,9 @@ export class Reflector {
   readonly #timing: ReflectorTiming;
   readonly #handler: ReflectorHandler;
   readonly #stopping = new AbortController();
+  /** Ends the listing or watch under way, not the reflector. */
+  #round = new AbortController();
+  #mustRetell = false;
   readonly #told: ToldObjects;
   readonly #pages: PagedList;
   readonly #recovery: Recovery;
@@ -120,9 +124,20 @@ export class Reflector {
     this.#running ??= this.#run();
   }
 
+  /**
+   * Has everything told again, for a handler that sees the same objects with other eyes now: forgets which versions were
+   * told and lists anew. Nothing is told gone by it but what the new listing lacks.
+   */
+  retell(): void {
+    this.#told.forgetVersions();
+    this.#mustRetell = true;
+    this.#round.abort();
+  }
+
   /** Ends the watch; resolves when nothing more will be told. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#round.abort();
     await this.#running;
   }
 
@@ -132,20 +147,31 @@ export class Reflector {
 
   async #run(): Promise<void> {
     while (!this.#isStopped) {
-      this.#recovery.begin();
+      this.#beginRound();
       try {
         if (this.#resourceVersion === '' && !this.#recovery.listsByStream) await this.#listPages();
         if (!this.#isStopped) await this.#watch();
-        await this.#pause(this.#recovery.endedCleanly());
+        if (!this.#mustRetell) await this.#pause(this.#recovery.endedCleanly());
       } catch (error) {
-        if (!this.#isStopped) await this.#recover(error instanceof KubeError ? error : KubeError.fromFailure(error));
+        if (this.#mustRetell) this.#told.abandonListing();
+        else if (!this.#isStopped) {
+          await this.#recover(error instanceof KubeError ? error : KubeError.fromFailure(error));
+        }
       }
     }
   }
 
+  #beginRound(): void {
+    this.#recovery.begin();
+    this.#round = new AbortController();
+    if (!this.#mustRetell) return;
+    this.#mustRetell = false;
+    this.#resourceVersion = '';
+  }
+
   async #listPages(): Promise<void> {
     this.#beginListing();
-    const { signal } = this.#stopping;
+    const { signal } = this.#round;
     let isWhole = true;
     for await (const page of this.#pages.pages(signal)) {
       if (page.malformedItems > 0) {
@@ -169,7 +195,7 @@ export class Reflector {
       path: this.#watchPath(isListing),
       resource: this.#options.collection.resource,
       accept: this.#accept(),
-      signal: this.#stopping.signal,
+      signal: this.#round.signal,
       maximumLineBytes: this.#options.maximumLineBytes,
       inactivityMs: () => (this.#told.isListing ? this.#timing.listInactivityMs : this.#timing.inactivityMs),
       opened: () => {
@@ -184,7 +210,7 @@ export class Reflector {
         this.#event(event);
       }
     } finally {
-      if (this.#told.isListing) this.#recovery.streamBroke();
+      if (this.#told.isListing && !this.#mustRetell) this.#recovery.streamBroke();
     }
     if (!this.#told.isListing) return;
     throw new KubeError({ status: 0, reason: 'Cut', message: 'the streaming list ended before it was complete' });

@@ -56,6 +56,11 @@ export class ToldObjects {
     this.#told.set(keyOf(object), noVersion);
   }
 
+  /** Everything is to be told again when it is next seen, and told gone as before. */
+  forgetVersions(): void {
+    for (const key of this.#told.keys()) this.#told.set(key, noVersion);
+  }
+
   /** True when there is someone to whom its end means something. */
   forget(key: string): boolean {
     this.#listed?.delete(key);

@@ -5,6 +5,7 @@
 import type { EventSpec, ObjectReference, ZenAgentEvent } from '../api/event.ts';
 import { apiVersion, kind, labelPrefix, reportAnnotation } from '../api/event.ts';
 import { specSchema } from '../api/schema.ts';
+import type { Severity } from '../api/words.ts';
 import { canonicalJson, hash52 } from '../lib/hash.ts';
 import { labelValue } from '../lib/label.ts';
 import { clean, cut, cutToBytes } from '../lib/text.ts';
@@ -23,6 +24,8 @@ export interface EventContext {
 
 export interface EventParts {
   readonly finding: Finding;
+  /** After overrides; the finding's own where none is given. */
+  readonly severity?: Severity;
   readonly identity: Pick<Identity, 'name' | 'fingerprint'>;
   /** The finding's resource, collapsed to its owner. */
   readonly resource: ResourceReference;
@@ -48,7 +51,7 @@ export function buildEvent(parts: EventParts, context: EventContext): ZenAgentEv
   const spec: EventSpec = {
     source: finding.source,
     category: finding.category,
-    severity: finding.severity,
+    severity: parts.severity ?? finding.severity,
     eventType: finding.eventType,
     title: cutToBytes(text(description.title, bounds.title.maxLength), maximumBytes.title),
     summary: text(description.summary, bounds.summary.maxLength),

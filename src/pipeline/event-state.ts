@@ -17,6 +17,8 @@ export interface StoredState {
    * else when it was last seen (lastSeen, firstSeen or detectedAt). 0 where none of these can be read.
    */
   readonly sinceMs: number;
+  /** Until when its annotation mutes it, in milliseconds since the epoch; undefined when none does. */
+  readonly mutedUntilMs?: number | undefined;
 }
 
 /** What a row says of its finding, from a report or from the stored event. */

@@ -4,10 +4,11 @@
  * what it says of that event is older news.
  */
 import type { ObjectReference } from '../api/event.ts';
-import { fieldManager, freshCondition, reportAnnotation } from '../api/event.ts';
+import { fieldManager, freshCondition, mutedUntilAnnotation, reportAnnotation } from '../api/event.ts';
 import type { StoredEvent } from '../api/stored-event.ts';
 import type { StaleReason } from '../api/words.ts';
 import { fingerprintCharactersInName, staleReasons } from '../api/words.ts';
+import { parseUntil } from '../lib/until.ts';
 import { contentHash } from './event-builder.ts';
 import type { EventIndex, Row } from './event-index.ts';
 import type { FindingFacts, StoredState } from './event-state.ts';
@@ -36,9 +37,13 @@ export function isOwn(event: StoredEvent): boolean {
 /** Whether a source's events of a type are signals: the registry knows. */
 export type IsSignal = (source: string, eventType: string) => boolean;
 
+/** Told of a muted-until annotation that says no time: it mutes nothing. */
+export type TellMalformedMute = (event: string, text: string) => void;
+
 export class OwnEvents {
   readonly #index: EventIndex;
   readonly #isSignal: IsSignal;
+  readonly #malformedMute: TellMalformedMute;
   /** resourceVersion of our last write or read, until the watch has shown it or something newer. */
   readonly #unseen = new Map<Row, string>();
   /** Rows of which the watch had not shown our last write when the listing under way began. */
@@ -49,9 +54,10 @@ export class OwnEvents {
   /** resourceVersion of the last complete listing, where it is known. */
   #listedAt = '';
 
-  constructor(index: EventIndex, isSignal: IsSignal = () => false) {
+  constructor(index: EventIndex, isSignal: IsSignal = () => false, malformedMute: TellMalformedMute = () => {}) {
     this.#index = index;
     this.#isSignal = isSignal;
+    this.#malformedMute = malformedMute;
   }
 
   /** Events of older versions or by hand, which we leave alone. */
@@ -159,8 +165,11 @@ export class OwnEvents {
 
   #store(row: Row, event: StoredEvent, knownHash?: number): void {
     const { source, eventType } = event.spec;
-    this.#index.setStored(row, storedState(event, knownHash));
+    const state = storedState(event, knownHash);
+    this.#index.setStored(row, state);
     this.#index.setFacts(row, factsOf(event, this.#isSignal(source, eventType)));
+    const muted = event.metadata.annotations?.[mutedUntilAnnotation];
+    if (muted !== undefined && state.mutedUntilMs === undefined) this.#malformedMute(event.metadata.name, muted);
     const reportKey = event.metadata.annotations?.[reportAnnotation];
     if (reportKey !== undefined && this.#index.reportKey(row) === '') this.#index.setReportKey(row, reportKey);
   }
@@ -184,6 +193,7 @@ export function storedState(event: StoredEvent, knownHash = contentHash(event)):
     count: event.status?.count ?? 1,
     stale,
     sinceMs: Number.isNaN(sinceMs) ? 0 : sinceMs,
+    mutedUntilMs: parseUntil(event.metadata.annotations?.[mutedUntilAnnotation] ?? ''),
   };
 }
 

@@ -17,10 +17,7 @@ export interface PresentIntentContext {
 export function presentIntent(kept: Kept, plan: Plan, context: PresentIntentContext): PresentIntent {
   const { namespace, cluster, now, monotonicMs } = context;
   const { origin, partition } = plan.reading;
-  const event = buildEvent(
-    { finding: kept.finding, identity: kept.identity, resource: kept.resource, reportKey: plan.reportKey, origin },
-    { namespace, detectedAt: now, cluster },
-  );
+  const event = buildEvent({ ...kept, reportKey: plan.reportKey, origin }, { namespace, detectedAt: now, cluster });
   const body = JSON.stringify(event);
   return {
     kind: 'present',
@@ -28,7 +25,7 @@ export function presentIntent(kept: Kept, plan: Plan, context: PresentIntentCont
     namespace,
     source: kept.finding.source,
     partition,
-    occurrences: 1,
+    occurrences: kept.occurrences,
     readAtMs: monotonicMs,
     bytes: body.length + intentOverheadBytes,
     body,

@@ -1,13 +1,18 @@
-/** From a reading to what of it is kept: filtered first, since hashing costs most, then named. Decides nothing else. */
+/** From a reading to what of it is kept: judged first, since hashing costs most, then named. Decides nothing else. */
+import type { Severity } from '../api/words.ts';
 import { sourceNamePattern } from '../api/words.ts';
 import type { Finding, Reading, Rejection, ResourceReference } from '../sources/source.ts';
-import type { Filter } from './filter.ts';
 import type { Identity, OwnerResolver } from './identity.ts';
 import { identify, rawReportKeyHash, reportKeyHash } from './identity.ts';
+import type { Judge } from './rules.ts';
 
-/** A finding that passed the filter, with its name and owner. */
+/** A finding that was accepted, or has an event that stays although it is not, with its name and owner. */
 export interface Kept {
   readonly finding: Finding;
+  /** After overrides. */
+  readonly severity: Severity;
+  /** How many occurrences are to be booked by what becomes of it; 0 where they are booked already. */
+  readonly occurrences: number;
   readonly name: string;
   readonly identity: Identity;
   readonly resource: ResourceReference;
@@ -23,29 +28,36 @@ export interface Plan {
   /** The reading's, but never complete when one of its findings could not be named. */
   readonly completeness: Reading['completeness'];
   readonly kept: readonly Kept[];
+  /** How many findings are not kept, by account of the books. */
+  readonly filtered: number;
+  readonly muted: number;
   /** Findings whose mapping threw when they were named. */
   readonly unnamed: readonly Rejection[];
 }
 
 /** Plans all readings of one object; those of one report key become one. */
-export function planReadings(readings: readonly Reading[], owners: OwnerResolver, filter: Filter): Plan[] {
+export function planReadings(readings: readonly Reading[], owners: OwnerResolver, judge: Judge): Plan[] {
   const plans = new Map<string, Plan>();
   for (const reading of readings) {
-    const plan = planReading(reading, owners, filter);
+    const plan = planReading(reading, owners, judge);
     const earlier = plans.get(plan.reportKey);
     plans.set(plan.reportKey, earlier === undefined ? plan : joined(earlier, plan));
   }
   return [...plans.values()];
 }
 
-/** The filtered findings of the plan that have one of the names. They are hashed here: call it only where one is missed. */
-export function filteredButNamed(plan: Plan, names: ReadonlySet<string>, filter: Filter): Kept[] {
+/**
+ * The filtered and muted findings of the plan that have one of the names. They are hashed here: call it only where one is
+ * missed.
+ */
+export function withheldButNamed(plan: Plan, names: ReadonlySet<string>, judge: Judge): Kept[] {
   const missed = new Set(names);
   const found: Kept[] = [];
   for (const finding of plan.reading.findings) {
     if (missed.size === 0) break;
-    if (filter(finding).accepted) continue;
-    const kept = keep(finding, plan.owners);
+    const { kind, severity } = judge(finding, plan.owners);
+    if (kind === 'accepted') continue;
+    const kept = keep(finding, severity, plan.owners, 0);
     if (!('reason' in kept) && missed.delete(kept.name)) found.push(kept);
   }
   return found;
@@ -57,12 +69,17 @@ export function unexpected(error: unknown): Rejection {
   return { reason: 'malformed', place: '.', message: `could not be mapped (${message})` };
 }
 
-function planReading(reading: Reading, owners: OwnerResolver, filter: Filter): Plan {
+function planReading(reading: Reading, owners: OwnerResolver, judge: Judge): Plan {
   const kept: Kept[] = [];
   const unnamed: Rejection[] = [];
+  const withheld = { filtered: 0, muted: 0 };
   for (const finding of reading.findings) {
-    if (!filter(finding).accepted) continue;
-    const one = keep(finding, owners);
+    const { kind, severity } = judge(finding, owners);
+    if (kind !== 'accepted') {
+      withheld[kind] += 1;
+      continue;
+    }
+    const one = keep(finding, severity, owners, 1);
     if ('reason' in one) unnamed.push(one);
     else kept.push(one);
   }
@@ -75,17 +92,19 @@ function planReading(reading: Reading, owners: OwnerResolver, filter: Filter): P
     formerKey: formerKey === reportKey ? undefined : formerKey,
     completeness: unnamed.length > 0 && reading.completeness === 'complete' ? 'partial' : reading.completeness,
     kept,
+    ...withheld,
     unnamed,
   };
 }
 
 const sourceName = new RegExp(sourceNamePattern);
 
-function keep(finding: Finding, owners: OwnerResolver): Kept | Rejection {
+function keep(finding: Finding, severity: Severity, owners: OwnerResolver, occurrences: number): Kept | Rejection {
   try {
     if (!sourceName.test(finding.source)) throw new RangeError('the name of its source is not valid');
     const identity = identify(finding, owners);
-    return { finding, identity, name: identity.name, resource: owners.resolve(finding.resource) };
+    const resource = owners.resolve(finding.resource);
+    return { finding, severity, occurrences, identity, name: identity.name, resource };
   } catch (error) {
     return unexpected(error);
   }
@@ -103,6 +122,8 @@ function joined(first: Plan, second: Plan): Plan {
     reading,
     completeness: first.completeness === second.completeness ? first.completeness : 'partial',
     kept: [...first.kept, ...second.kept],
+    filtered: first.filtered + second.filtered,
+    muted: first.muted + second.muted,
     unnamed: [...first.unnamed, ...second.unnamed],
   };
 }

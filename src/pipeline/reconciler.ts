@@ -17,7 +17,6 @@ import type { EventIndex, Row } from './event-index.ts';
 import type { FindingFacts } from './event-state.ts';
 import type { ClusterView } from './evidence.ts';
 import { resourceHash } from './evidence.ts';
-import type { Filter } from './filter.ts';
 import type { MarkDirty } from './holdings.ts';
 import { Holdings } from './holdings.ts';
 import { OwnerResolver } from './identity.ts';
@@ -28,10 +27,11 @@ import type { PodLookup } from './owner.ts';
 import { PodWaits } from './pod-waits.ts';
 import { presentIntent } from './present-intent.ts';
 import type { Kept, Plan } from './reading-plan.ts';
-import { filteredButNamed, planReadings, unexpected } from './reading-plan.ts';
+import { planReadings, unexpected, withheldButNamed } from './reading-plan.ts';
 import type { ReportHealth } from './report-health.ts';
 import type { ObjectKey, ReportObject, ReportRecord, ReportTable } from './report-table.ts';
 import { kindOfKey, objectKey, parseObjectKey, reportKindOf } from './report-table.ts';
+import type { Judge } from './rules.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 export interface ReconcilerParts {
@@ -40,7 +40,8 @@ export interface ReconcilerParts {
   readonly queue: WorkQueue;
   readonly books: Books;
   readonly lookUpPod: PodLookup;
-  readonly filter: Filter;
+  /** Decides which findings become events. Every report is read again where its verdicts change. */
+  readonly judge: Judge;
   /** Namespace that the event of a resource goes to. */
   namespaceFor(resource: ResourceReference): string;
   readonly cluster?: string | undefined;
@@ -83,11 +84,11 @@ export class Reconciler {
 
   /** Takes in what an object of a source says now. `version` is its resourceVersion, where it has one. */
   read(key: string, source: string, readings: readonly Reading[], moment: Moment, version = ''): void {
-    const { reports, lookUpPod, filter } = this.#parts;
+    const { reports, lookUpPod, judge } = this.#parts;
     const object = reports.obtainObject(key, source);
     this.#noteSpoken(object, readings, moment, version);
     const owners = new OwnerResolver(lookUpPod);
-    const plans = planReadings(readings, owners, filter);
+    const plans = planReadings(readings, owners, judge);
     const wasWaiting = this.#podWaits.hasAny(source);
     if (this.#podWaits.mustWait(object, owners.unknownPods, moment.monotonicMs)) return;
 
@@ -213,10 +214,10 @@ export class Reconciler {
     const before = new Set(record.held);
     const held = new Set<Row>();
     for (const kept of plan.kept) this.#hold(kept, { record, plan, before, held, moment });
-    const tracked = isComplete ? this.#trackedThoughFiltered(plan, before, held) : [];
+    const tracked = isComplete ? this.#trackedThoughWithheld(plan, before, held) : [];
     for (const kept of tracked) this.#hold(kept, { record, plan, before, held, moment });
-    const seen = plan.kept.length + plan.unnamed.length + tracked.length;
-    books.settle(reading.partition, 'filtered', reading.findings.length - seen);
+    books.settle(reading.partition, 'filtered', plan.filtered);
+    books.settle(reading.partition, 'muted', plan.muted);
 
     const dropped = isComplete ? before.difference(held) : new Set<Row>();
     if (!isComplete) for (const row of before) held.add(row);
@@ -234,7 +235,7 @@ export class Reconciler {
     const { record, before, held } = applying;
     const row = index.obtain(kept.name, this.#parts.namespaceFor(kept.resource));
     if (held.has(row)) {
-      books.settle(record.partition, 'merged', 1);
+      books.settle(record.partition, 'merged', kept.occurrences);
       return;
     }
     held.add(row);
@@ -242,22 +243,30 @@ export class Reconciler {
       index.addHolder(row, 1);
       index.setFacts(row, factsOf(kept, applying.plan));
     }
-    this.#want(row, kept, applying);
+    if (index.isMuted(row, applying.moment.now)) {
+      // By hand: its event is kept true all the same.
+      books.settle(record.partition, 'muted', kept.occurrences);
+      this.#want(row, { ...kept, occurrences: 0 }, applying);
+    } else this.#want(row, kept, applying);
   }
 
   /**
-   * A finding that is in the report but below a threshold now is filtered, not fixed: while its event is Active it stays
-   * tracked, with its severity brought up to date. Filtered findings are only hashed where something seems to be missing:
-   * what this report held before, or belongs to its key, and is not among its kept findings.
+   * A finding that is in the report but filtered or muted now is not fixed: while its event is Active it stays tracked,
+   * with its severity brought up to date. Such findings are only hashed where something seems to be missing: what this
+   * report held before, or belongs to its key, and is not among its kept findings.
    */
-  #trackedThoughFiltered(plan: Plan, before: ReadonlySet<Row>, held: ReadonlySet<Row>): Kept[] {
-    const { index, filter } = this.#parts;
-    if (plan.kept.length === plan.reading.findings.length) return [];
-    const missing = before.difference(held);
-    for (const row of index.rowsOfKey(plan.reportKey)) {
-      if (index.holders(row) === 0 && index.isActive(row)) missing.add(row);
+  #trackedThoughWithheld(plan: Plan, before: ReadonlySet<Row>, held: ReadonlySet<Row>): Kept[] {
+    const { index, queue, judge } = this.#parts;
+    if (plan.filtered + plan.muted === 0) return [];
+    const missing = new Set<string>();
+    for (const row of before) {
+      const name = index.name(row);
+      if (!held.has(row) && willBeActive(index.isActive(row), queue.coming(name))) missing.add(name);
     }
-    return filteredButNamed(plan, new Set([...missing].map((row) => index.name(row))), filter);
+    for (const row of index.rowsOfKey(plan.reportKey)) {
+      if (index.holders(row) === 0 && index.isActive(row)) missing.add(index.name(row));
+    }
+    return missing.size === 0 ? [] : withheldButNamed(plan, missing, judge);
   }
 
   /** Sees to it that the finding's event is on the server. */
@@ -268,25 +277,25 @@ export class Reconciler {
     const isToBeActive = willBeActive(index.isActive(row), coming);
     const account = coming === undefined ? 'unchanged' : 'merged';
     if (isToBeActive && this.#holdings.isDescribedByOther(row, record)) {
-      books.settle(partition, account, 1);
+      books.settle(partition, account, kept.occurrences);
       return;
     }
     const intent = this.#presentIntent(kept, plan, moment);
     if ('place' in intent) {
-      this.#reject(object, partition, intent);
+      this.#reject(object, partition, intent, kept.occurrences);
       return;
     }
     const comingHash = coming?.kind === 'present' ? coming.contentHash : index.storedHash(row);
     if (isToBeActive && comingHash === intent.contentHash) {
       this.#describe(row, record, intent.contentHash);
-      books.settle(partition, account, 1);
+      books.settle(partition, account, kept.occurrences);
       return;
     }
     // Until every report was listed, the one that described the event in an earlier life may still come.
     const isOurs = index.describer(row) === object.hash && index.reportKey(row) === record.reportKey;
     const wasOthers = isToBeActive && index.describer(row) !== 0 && !isOurs;
     if (wasOthers && coming === undefined && !this.#absence.isSettled(object.source)) {
-      books.settle(partition, account, 1);
+      books.settle(partition, account, kept.occurrences);
       return;
     }
     this.#describe(row, record, intent.contentHash);
@@ -322,8 +331,8 @@ export class Reconciler {
     if (result.kind === 'merged') books.close(result.partition, 'merged', result.occurrences);
   }
 
-  #reject(object: ReportObject, partition: string, rejection: Rejection): void {
-    this.#parts.books.reject(partition, rejection.reason, 1);
+  #reject(object: ReportObject, partition: string, rejection: Rejection, occurrences = 1): void {
+    this.#parts.books.reject(partition, rejection.reason, occurrences);
     this.#parts.rejected?.(object.source, object.key, rejection);
   }
 }
@@ -338,9 +347,9 @@ interface Applying {
   readonly moment: Moment;
 }
 
-function factsOf({ finding, resource }: Kept, { reading }: Plan): FindingFacts {
+function factsOf({ finding, severity, resource }: Kept, { reading }: Plan): FindingFacts {
   return {
-    severity: finding.severity,
+    severity,
     resourceNamespace: resource.namespace ?? '',
     resourceHash: resourceHash(resource),
     isPod: resource.kind === 'Pod',

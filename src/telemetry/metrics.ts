@@ -17,6 +17,7 @@ export interface Gauges {
   dirtyReports(): number;
   ownEvents(): number;
   foreignEvents(): number;
+  mutedEvents(): number;
   reports(): number;
   /** Active events whose condition Fresh is False, by its reason. */
   staleEvents(): Readonly<Record<StaleReason, number>>;
@@ -46,6 +47,9 @@ export interface Metrics {
   readonly apiRequests: Counter<'verb' | 'resource' | 'code'>;
   readonly malformedLines: Counter<'resource'>;
   readonly latency: Histogram;
+  readonly malformedMutes: Counter;
+  readonly configValid: Gauge;
+  readonly configReloads: Counter<'outcome'>;
 }
 
 export const writeOutcomes = [
@@ -121,7 +125,24 @@ export function createMetrics(sources: readonly Source[], gauges: Gauges, versio
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
       registers,
     }),
+    malformedMutes: new Counter({
+      name: 'zen_watcher_malformed_mutes_total',
+      help: 'Annotations that should mute an event but say no time.',
+      registers,
+    }),
+    configValid: new Gauge({
+      name: 'zen_watcher_config_valid',
+      help: '1 while the configuration file is valid; at 0 the last good one is in force.',
+      registers,
+    }),
+    configReloads: new Counter({
+      name: 'zen_watcher_config_reloads_total',
+      help: 'Changes of the configuration file: its rules were applied, or it was invalid.',
+      labelNames: ['outcome'],
+      registers,
+    }),
   };
+  metrics.configValid.set(1);
   initialise(metrics, sources);
   return metrics;
 }
@@ -137,6 +158,7 @@ function initialise(metrics: Metrics, sources: readonly Source[]): void {
     }
     for (const reason of rejectionReasons) metrics.rejections.inc({ source: source.name, reason }, 0);
   }
+  for (const outcome of ['applied', 'invalid']) metrics.configReloads.inc({ outcome }, 0);
   for (const outcome of writeOutcomes) metrics.writes.inc({ outcome }, 0);
   for (const cause of retryCauses) metrics.retries.inc({ cause }, 0);
   for (const reason of dirtyReasons) metrics.rereads.inc({ reason }, 0);
@@ -159,6 +181,7 @@ function gaugesOf(registry: Registry, gauges: Gauges, version: string): void {
   gauge('zen_watcher_dirty_reports', 'Reports waiting to be read again.', () => gauges.dirtyReports());
   gauge('zen_watcher_known_events', 'Own events known, wanted or on the server.', () => gauges.ownEvents());
   gauge('zen_watcher_foreign_events', 'Events of older versions or by hand, left alone.', () => gauges.foreignEvents());
+  gauge('zen_watcher_muted_events', 'Events muted by an annotation.', () => gauges.mutedEvents());
   gauge('zen_watcher_reports', 'Reports known.', () => gauges.reports());
   gauge(
     'zen_watcher_halted_channels',

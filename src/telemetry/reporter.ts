@@ -3,10 +3,12 @@
  * begins and one when it ends, none per repetition.
  */
 import { LRUCache } from 'lru-cache';
+import { mutedUntilAnnotation } from '../api/event.ts';
 import type { RetryCause } from '../api/stored-event.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/error-message.ts';
 import { clean, cut } from '../lib/text.ts';
+import { untilHint } from '../lib/until.ts';
 import type { Ending } from '../pipeline/event-changes.ts';
 import type { EventFacts, Intent, WritingIntent } from '../pipeline/intent.ts';
 import { isWriting } from '../pipeline/intent.ts';
@@ -113,13 +115,15 @@ export class Reporter {
     });
   }
 
-  ended(intent: Intent, ending: Ending, monotonicMs: number): void {
+  /** `isMuted`: an annotation asks not to hear of the event. */
+  ended(intent: Intent, ending: Ending, monotonicMs: number, isMuted = false): void {
     const { metrics } = this.#parts;
+    const level = isMuted ? 'debug' : 'info';
     metrics.writes.inc({ outcome: ending.kind });
     if (ending.kind === 'rejected') this.#refused(intent, ending.message);
     else if (ending.kind !== 'fenced') this.#writesAgain();
     if (!isWriting(intent)) {
-      this.#endedWithoutBody(intent, ending);
+      this.#endedWithoutBody(intent, ending, level);
       return;
     }
     const { facts } = intent;
@@ -127,16 +131,16 @@ export class Reporter {
       metrics.events.inc({ source: intent.source, category: facts.category, severity: facts.severity });
       metrics.latency.observe((monotonicMs - intent.readAtMs) / 1000);
     }
-    if (ending.kind === 'created') this.#parts.logger.info('event created', eventFields(intent, facts));
-    else if (ending.kind === 'reopened') this.#parts.logger.info('event reopened', eventFields(intent, facts));
+    if (ending.kind === 'created') this.#parts.logger[level]('event created', eventFields(intent, facts));
+    else if (ending.kind === 'reopened') this.#parts.logger[level]('event reopened', eventFields(intent, facts));
     else if (ending.kind === 'changed') this.#parts.logger.debug('event changed', eventFields(intent, facts));
   }
 
-  #endedWithoutBody(intent: Exclude<Intent, WritingIntent>, { kind }: Ending): void {
+  #endedWithoutBody(intent: Exclude<Intent, WritingIntent>, { kind }: Ending, level: 'info' | 'debug'): void {
     const { logger } = this.#parts;
     const fields = { event: intent.key, source: intent.source };
     if (intent.kind === 'resolved' && kind === 'resolved') {
-      logger.info('event resolved', { ...fields, reason: intent.reason });
+      logger[level]('event resolved', { ...fields, reason: intent.reason });
     } else if (intent.kind === 'freshness' && kind === 'changed') {
       logger.debug('event freshness changed', { ...fields, reason: intent.stale ?? 'Reported' });
     } else if (intent.kind === 'removal' && kind === 'removed') {
@@ -161,6 +165,20 @@ export class Reporter {
       event: intent.key,
       action,
       source: intent.source,
+    });
+  }
+
+  /** An annotation that should mute an event says no time: told once per event and text. */
+  malformedMute(event: string, text: string): void {
+    const key = JSON.stringify([event, text]);
+    if (this.#told.has(key)) return;
+    this.#told.set(key, true);
+    this.#parts.metrics.malformedMutes.inc();
+    this.#parts.logger.warn('annotation mutes nothing: it says no time', {
+      event,
+      annotation: mutedUntilAnnotation,
+      value: brief(text),
+      hint: untilHint,
     });
   }
 
@@ -223,6 +241,6 @@ function eventFields(intent: Intent, facts: EventFacts) {
 }
 
 /** Text of others in a log line: cleaned and short. */
-function brief(text: string): string {
+export function brief(text: string): string {
   return cut(clean(text), maximumMessageCharacters);
 }

@@ -1,9 +1,10 @@
 /** P5: normalizing (parse, map, filter, identity, hash) per source, against JSON.parse of the same bytes. */
-import { defaultThresholds, noThresholds, thresholdFilter } from '../../src/pipeline/filter.ts';
 import { identify, OwnerResolver, reportKeyHash } from '../../src/pipeline/identity.ts';
 import { noPods } from '../../src/pipeline/owner.ts';
+import type { Judge } from '../../src/pipeline/rules.ts';
 import { formats } from '../../src/sources/registry.ts';
 import type { Format, RawDocument } from '../../src/sources/source.ts';
+import { everythingAccepted, judgeOf } from '../support/rules.ts';
 import type { Figure } from './figure.ts';
 import { median, rounded } from './figure.ts';
 import { policyReport } from './policy-report.ts';
@@ -23,8 +24,8 @@ export function measureNormalizing(log: (line: string) => void): Figure[] {
   };
   return Object.entries(inputs).flatMap(([source, documentsOfSource]) => {
     const texts = documentsOfSource.map((document) => Buffer.from(JSON.stringify(document)));
-    const atDefaults = measure(texts, defaultThresholds);
-    const everything = measure(texts, noThresholds);
+    const atDefaults = measure(texts, judgeOf());
+    const everything = measure(texts, judgeOf(everythingAccepted));
     log(
       `P5 ${source}: ${atDefaults.ratio.toFixed(2)} x at defaults, ${everything.ratio.toFixed(2)} x with everything kept`,
     );
@@ -52,8 +53,7 @@ function figure(id: string, { ratio, megabytesPerSecond }: Measured, limit: numb
 }
 
 /** Both in turn within one process, several rounds; the median of the pairs' ratios. */
-function measure(texts: readonly Buffer[], thresholds: Parameters<typeof thresholdFilter>[0]): Measured {
-  const filter = thresholdFilter(thresholds);
+function measure(texts: readonly Buffer[], judge: Judge): Measured {
   const bytes = texts.reduce((sum, text) => sum + text.length, 0);
   const format = formatOf(texts);
   const ratios: number[] = [];
@@ -63,7 +63,7 @@ function measure(texts: readonly Buffer[], thresholds: Parameters<typeof thresho
       for (const text of texts) JSON.parse(text.toString());
     });
     const whole = timed(() => {
-      for (const text of texts) normalize(text, format, filter);
+      for (const text of texts) normalize(text, format, judge);
     });
     if (round < 0) continue;
     ratios.push(whole / parse);
@@ -80,13 +80,13 @@ function formatOf(texts: readonly Buffer[]): Format {
 }
 
 /** What the reconciler does with each report before it compares. */
-function normalize(text: Buffer, format: Format, filter: ReturnType<typeof thresholdFilter>): number {
+function normalize(text: Buffer, format: Format, judge: Judge): number {
   let fingerprints = 0;
   for (const reading of format.read(JSON.parse(text.toString()) as RawDocument, { now: new Date() })) {
     const owners = new OwnerResolver(noPods);
     reportKeyHash(reading.reportKey, owners);
     for (const finding of reading.findings) {
-      if (!filter(finding).accepted) continue;
+      if (judge(finding, owners).kind !== 'accepted') continue;
       owners.resolve(finding.resource);
       fingerprints += identify(finding, owners).name.length;
     }

@@ -8,13 +8,11 @@ import { noPods } from '../../src/pipeline/owner.ts';
 import { presentIntent } from '../../src/pipeline/present-intent.ts';
 import { planReadings } from '../../src/pipeline/reading-plan.ts';
 import { finding, reading, start } from './findings.ts';
+import { everythingAccepted, judgeOf } from './rules.ts';
 
 /** The intent that a finding leads to. */
 export function presentOf(id: string, change: Partial<PresentIntent> = {}): PresentIntent {
-  const [plan] = planReadings([reading('r', [finding(id)])], new OwnerResolver(noPods), () => ({
-    accepted: true,
-    rule: '',
-  }));
+  const [plan] = planReadings([reading('r', [finding(id)])], new OwnerResolver(noPods), judgeOf(everythingAccepted));
   const kept = plan?.kept[0];
   if (plan === undefined || kept === undefined) throw new Error('the finding was not kept');
   const context = { namespace: 'zen-system', cluster: undefined, now: start, monotonicMs: 0 };

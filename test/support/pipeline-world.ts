@@ -8,27 +8,28 @@ import type { Ending } from '../../src/pipeline/event-changes.ts';
 import { EventIndex } from '../../src/pipeline/event-index.ts';
 import type { ClusterView } from '../../src/pipeline/evidence.ts';
 import { blindView } from '../../src/pipeline/evidence.ts';
-import type { Filter } from '../../src/pipeline/filter.ts';
-import { noThresholds, thresholdFilter } from '../../src/pipeline/filter.ts';
 import type { DirtyReason } from '../../src/pipeline/holdings.ts';
 import type { Intent } from '../../src/pipeline/intent.ts';
 import type { KindState } from '../../src/pipeline/lifecycle.ts';
 import { Lifecycle } from '../../src/pipeline/lifecycle.ts';
+import { LiveRules } from '../../src/pipeline/live-rules.ts';
 import { OwnEvents } from '../../src/pipeline/own-events.ts';
 import type { PodLookup } from '../../src/pipeline/owner.ts';
 import { Reconciler } from '../../src/pipeline/reconciler.ts';
 import { ReportHealth } from '../../src/pipeline/report-health.ts';
 import { ReportTable } from '../../src/pipeline/report-table.ts';
+import type { RuleSettings } from '../../src/pipeline/rules.ts';
 import { WorkQueue } from '../../src/pipeline/work-queue.ts';
 import { WriteBudget } from '../../src/pipeline/write-budget.ts';
 import { Writer } from '../../src/pipeline/writer.ts';
 import type { Reading } from '../../src/sources/source.ts';
 import { keyOf, start, tool } from './findings.ts';
 import { ModelServer } from './model-server.ts';
+import { everythingAccepted } from './rules.ts';
 
 export interface WorldOptions {
   readonly queueItems?: number;
-  readonly filter?: Filter;
+  readonly rules?: Partial<RuleSettings>;
   readonly concurrency?: number;
 }
 
@@ -69,7 +70,7 @@ class Life {
       queue,
       books,
       lookUpPod: (namespace, name) => world.lookUpPod(namespace, name),
-      filter: (finding) => world.filter(finding),
+      judge: (finding, owners) => world.rules.judge(finding, owners),
       namespaceFor: () => 'zen-system',
       markDirty: (object, reason) => this.dirty.set(object.key, reason),
       health: this.health,
@@ -131,7 +132,7 @@ export class World {
   readonly graceMs = 60_000;
   readonly quietMs = 3_600_000;
   readonly unverifiedMs = 86_400_000;
-  filter: Filter;
+  readonly rules: LiveRules;
   /** The time of the reports and of the reconciler; the writer's waits are real, and tiny. */
   elapsedMs = 0;
   life: Life;
@@ -143,7 +144,17 @@ export class World {
 
   constructor(options: WorldOptions = {}) {
     this.#options = options;
-    this.filter = options.filter ?? thresholdFilter(noThresholds);
+    this.rules = new LiveRules(
+      { ...everythingAccepted, ...options.rules },
+      {
+        clock: this.clock,
+        labelsOf: () => undefined,
+        changed: () => {
+          for (const name of this.reports.keys()) this.tell(name);
+        },
+        noticed: () => {},
+      },
+    );
     this.life = new Life(this, options);
     this.life.writer.start();
     this.life.reconciler.setSettled(tool, true);

@@ -1,7 +1,7 @@
 /** Reports against events: what is written, and what is not. The server is a model; test/integration has the real one. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { defaultThresholds, thresholdFilter } from '../../src/pipeline/filter.ts';
+import { noSettings } from '../../src/pipeline/rules.ts';
 import { finding, reading, start, tool } from '../support/findings.ts';
 import { changes, World } from '../support/pipeline-world.ts';
 
@@ -142,7 +142,7 @@ suite('reconciler: what absence says', () => {
   });
 
   test('a finding below the threshold is filtered, not fixed, and keeps its severity up to date', async () => {
-    const world = new World({ filter: thresholdFilter(defaultThresholds) });
+    const world = new World({ rules: noSettings });
     await changes(world, () => world.report('r', both));
     const lowered = reading('r', [finding('a', { severity: 'low' }), finding('b')]);
     assert.equal(await changes(world, () => world.report('r', lowered)), 1);
