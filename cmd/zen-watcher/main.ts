@@ -44,6 +44,24 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
       },
     });
   },
+  async explain() {
+    const [{ addExplainCommand }, { filesOnDisk }] = await Promise.all([
+      import('../../src/cli/explain.ts'),
+      import('../../src/cli/report-files.ts'),
+    ]);
+    addExplainCommand(program, {
+      stdin: process.stdin,
+      stdout: process.stdout,
+      stderr: process.stderr,
+      files: filesOnDisk,
+      clock: systemClock,
+      environment: process.env,
+      version,
+      exitWith(code) {
+        exitCode = code;
+      },
+    });
+  },
 };
 
 const asked = Object.entries(commands).filter(([name]) => name === process.argv[2]);

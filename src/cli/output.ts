@@ -1,3 +1,5 @@
+const charactersPerWrite = 64 * 1024;
+
 /** A stream of text that ends silently when its reader has gone (`zen-watcher scan . | head`). */
 export class Output {
   readonly #stream: NodeJS.WritableStream;
@@ -26,6 +28,19 @@ export class Output {
         } else reject(error);
       });
     });
+  }
+
+  /** Writes text that is made piece by piece, as long as there is somebody to read it. */
+  async writeAll(pieces: AsyncIterable<string> | Iterable<string>): Promise<void> {
+    let text = '';
+    for await (const piece of pieces) {
+      if (this.#isClosed) return;
+      text += piece;
+      if (text.length < charactersPerWrite) continue;
+      await this.write(text);
+      text = '';
+    }
+    await this.write(text);
   }
 
   /** Stops listening to the stream, which stays open: it is not ours. */

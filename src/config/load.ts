@@ -92,7 +92,7 @@ function readFile(path: string): Tree {
     // Throws for an alias that is used more than a hundred times.
     value = document.toJS({ maxAliasCount: 100 }) ?? {};
   } catch (error) {
-    throw new ConfigError([`${path}: ${error instanceof Error ? error.message : String(error)}`]);
+    throw new ConfigError([`${path}: ${messageOf(error)}`]);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new ConfigError([`${path}: must be a mapping`]);
