@@ -4,6 +4,7 @@ import { parseDocument } from 'yaml';
 import { messageOf } from '../lib/error-message.ts';
 import type { Preset } from '../pipeline/presets.ts';
 import { presets } from '../pipeline/presets.ts';
+import { placeOf, wordsFor } from './problems.ts';
 import type { Config } from './schema.ts';
 import { configSchema } from './schema.ts';
 
@@ -38,7 +39,7 @@ export class ConfigError extends Error {
 export function loadConfig(flags: Flags, environment: Environment, sourceNames: readonly string[]): Config {
   const tree = flags.config === undefined ? {} : readFile(flags.config);
   for (const [path, value] of [...fromEnvironment(environment), ...fromFlags(flags)]) set(tree, path, value);
-  const result = configSchema.safeParse(tree);
+  const result = configSchema.safeParse(tree, { error: wordsFor });
   const problems: string[] = [];
   if (!result.success) {
     for (const { path, message } of result.error.issues) problems.push(`${placeOf(path)}: ${message}`);
@@ -64,12 +65,6 @@ const behaviorMode = 'BEHAVIOR_MODE';
 /** The words of older versions are those of the presets. */
 function presetOf(word: string): Preset | undefined {
   return presets.find((preset) => preset === word.trim().toLowerCase());
-}
-
-/** `filters[2].namespace` */
-function placeOf(path: readonly PropertyKey[]): string {
-  const text = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
-  return text.replace(/^\./, '') || '(top)';
 }
 
 type Tree = Record<string, unknown>;

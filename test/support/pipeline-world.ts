@@ -36,7 +36,12 @@ export interface WorldOptions {
 /** One process life of the daemon. */
 class Life {
   readonly index = new EventIndex();
-  readonly own = new OwnEvents(this.index);
+  readonly malformedMutes: string[] = [];
+  readonly own = new OwnEvents(
+    this.index,
+    () => false,
+    (_event, text) => this.malformedMutes.push(text),
+  );
   readonly reports = new ReportTable();
   readonly books = new Books();
   readonly queue: WorkQueue;
