@@ -12,7 +12,7 @@ import { clientOf, widgets } from '../support/reflecting.ts';
 type Command =
   | { readonly do: 'put' | 'remove'; readonly name: string }
   | { readonly do: 'fail'; readonly fault: ConnectionFault }
-  | { readonly do: 'end' | 'cut' | 'compact' | 'wait' | 'settle' };
+  | { readonly do: 'end' | 'cut' | 'compact' | 'wait' | 'settle' | 'retell' };
 
 const name = fc.constantFrom('a', 'b', 'c', 'd', 'e');
 const after = fc.nat(6);
@@ -26,21 +26,28 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constantFrom('put', 'put', 'remove'), name }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('fail'), fault }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('settle', 'settle', 'wait', 'end', 'cut', 'compact') }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('retell' as const) }) },
 );
 
-/** Fails at the moment when something is told that the contract rules out. */
-function strictRecorder(model: ModelCollection, broken: string[]): Recorder {
+/**
+ * Fails at the moment when something is told that the contract rules out. `untold`: what was told before the last retell()
+ * and not since.
+ */
+function strictRecorder(model: ModelCollection, broken: string[], untold: Set<string>): Recorder {
   const recorder = new Recorder();
   const { gone } = recorder;
   recorder.onObject = ({ metadata }) => {
     const before = Number(recorder.picture.get(`a/${metadata.name}`) ?? 0);
     const now = Number(metadata.resourceVersion);
-    if (now <= before) broken.push(`${metadata.name}@${now} was told after @${before}`);
+    const isToldAgain = now === before && untold.has(`a/${metadata.name}`);
+    untold.delete(`a/${metadata.name}`);
+    if (now <= before && !isToldAgain) broken.push(`${metadata.name}@${now} was told after @${before}`);
   };
   recorder.gone = (namespace, objectName) => {
     const before = Number(recorder.picture.get(`a/${objectName}`) ?? 0);
     if (before === 0) broken.push(`${objectName} was told gone and never told`);
     if (!model.wasDeletedAfter(objectName, before)) broken.push(`${objectName}@${before} was told gone and is not`);
+    untold.delete(`a/${objectName}`);
     gone.call(recorder, namespace, objectName);
   };
   return recorder;
@@ -51,7 +58,8 @@ async function play(commands: readonly Command[], canStream: boolean): Promise<v
   model.canStream = canStream;
   await model.server.listen();
   const broken: string[] = [];
-  const recorder = strictRecorder(model, broken);
+  const untold = new Set<string>();
+  const recorder = strictRecorder(model, broken, untold);
   const client = clientOf(model.server.kubeConfig());
   const timing = { inactivityMs: 25, listInactivityMs: 25, watchSeconds: 60 };
   const pause = () => nextTurn();
@@ -61,7 +69,11 @@ async function play(commands: readonly Command[], canStream: boolean): Promise<v
   );
   const isCaughtUp = () => {
     const there = [...model.objects].map(([key, version]) => [`a/${key}`, String(version)]);
-    return recorder.listings > 0 && JSON.stringify(there.sort()) === JSON.stringify([...recorder.picture].sort());
+    return (
+      recorder.listings > 0 &&
+      untold.size === 0 &&
+      JSON.stringify(there.sort()) === JSON.stringify([...recorder.picture].sort())
+    );
   };
   reflector.start();
   try {
@@ -70,7 +82,10 @@ async function play(commands: readonly Command[], canStream: boolean): Promise<v
       else if (each.do === 'remove') model.remove(each.name);
       else if (each.do === 'fail') model.plan(each.fault);
       else if (each.do === 'compact') model.compact();
-      else if (each.do === 'wait') await sleep(2);
+      else if (each.do === 'retell') {
+        for (const key of recorder.picture.keys()) untold.add(key);
+        reflector.retell();
+      } else if (each.do === 'wait') await sleep(2);
       else if (each.do === 'settle') for (let i = 0; i < 30 && !isCaughtUp(); i += 1) await sleep(2);
       else model.breakAll(each.do);
     }
