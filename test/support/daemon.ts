@@ -1,6 +1,6 @@
 /** The daemon for tests: in this process, or as a child process that is started and ended as on a real machine. */
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { KubeConfig } from '@kubernetes/client-node';
@@ -65,6 +65,8 @@ export interface DaemonProcess extends TestDaemon {
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null>;
   /** All that it wrote to stderr. */
   stderr(): string;
+  /** Writes its configuration file anew: settings, or any text. */
+  reconfigure(settings: DaemonSettings | string): void;
 }
 
 function configOf(place: DaemonPlace, settings: DaemonSettings): Config {
@@ -135,6 +137,12 @@ export async function startDaemonProcess(place: DaemonPlace, settings: DaemonSet
     pid: child.pid ?? 0,
     lines: () => log.lines,
     stderr: () => stderr,
+    reconfigure(changed) {
+      const text = typeof changed === 'string' ? changed : JSON.stringify(configOf(place, changed));
+      // As a mounted ConfigMap does it: never half a file.
+      writeFileSync(`${configPath}.new`, text);
+      renameSync(`${configPath}.new`, configPath);
+    },
     end,
     stop: async () => void (await end('SIGTERM')),
   };
