@@ -47,6 +47,12 @@ suite('docs/filters.md', () => {
     }
   }
 
+  test("the README's configuration is valid", () => {
+    const readme = readFileSync(join(repositoryRoot, 'README.md'), 'utf8');
+    const blocks = [...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml = '']) => configSchema.parse(parse(yaml)));
+    assert.equal(blocks[0]?.filters.length, 1);
+  });
+
   test('the table of presets is what they are', () => {
     for (const preset of presets) {
       const cells =
