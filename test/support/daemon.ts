@@ -31,6 +31,8 @@ export interface DaemonSettings {
   readonly config?: Readonly<Record<string, unknown>>;
   /** In this process only. */
   readonly timing?: DaemonParts['timing'];
+  /** Where the program is, when not in this repository. For a process of its own only. */
+  readonly root?: string | undefined;
 }
 
 /** Where a daemon works, and as whom. */
@@ -39,6 +41,8 @@ export interface DaemonPlace {
   /** Of its events. */
   readonly namespace: string;
   readonly token: string;
+  /** In place of the control plane's own address. */
+  readonly server?: string | undefined;
 }
 
 /** A line of the daemon's log. */
@@ -106,7 +110,7 @@ export async function startDaemonProcess(place: DaemonPlace, settings: DaemonSet
   const configPath = join(controlPlane.folder, `config-${namespace}.yaml`);
   writeFileSync(kubeconfigPath, JSON.stringify(kubeconfigFileOf(place)), { mode: 0o600 });
   writeFileSync(configPath, JSON.stringify(configOf(place, settings)));
-  const main = join(repositoryRoot, 'cmd/zen-watcher/main.ts');
+  const main = join(settings.root ?? repositoryRoot, 'cmd/zen-watcher/main.ts');
   const args = [main, 'run', '--kubeconfig', kubeconfigPath, '--config', configPath];
   const child = spawn(process.execPath, args, { env: {}, stdio: ['ignore', 'pipe', 'pipe'] });
   const killChild = () => void child.kill('SIGKILL');
@@ -216,20 +220,20 @@ class LogCollector {
 
 const name = 'zen-watcher-test';
 
-function kubeconfigOf({ controlPlane, token }: DaemonPlace) {
+function kubeconfigOf({ controlPlane, token, server = controlPlane.server }: DaemonPlace) {
   return {
-    clusters: [{ name, server: controlPlane.server, caFile: controlPlane.caPath, skipTLSVerify: false }],
+    clusters: [{ name, server, caFile: controlPlane.caPath, skipTLSVerify: false }],
     users: [{ name, token }],
     contexts: [{ name, cluster: name, user: name }],
     currentContext: name,
   };
 }
 
-function kubeconfigFileOf({ controlPlane, token }: DaemonPlace) {
+function kubeconfigFileOf({ controlPlane, token, server = controlPlane.server }: DaemonPlace) {
   return {
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name, cluster: { server: controlPlane.server, 'certificate-authority': controlPlane.caPath } }],
+    clusters: [{ name, cluster: { server, 'certificate-authority': controlPlane.caPath } }],
     users: [{ name, user: { token } }],
     contexts: [{ name, context: { cluster: name, user: name } }],
     'current-context': name,

@@ -115,8 +115,9 @@ export class Stage {
     return this.#adopt(await startTestDaemon(this.#place(home), settings));
   }
 
-  async daemonProcess(home: Home, settings?: DaemonSettings): Promise<DaemonProcess> {
-    return this.#adopt(await startDaemonProcess(this.#place(home), settings));
+  /** `server` is where it finds the API server, when that is not the control plane's own address. */
+  async daemonProcess(home: Home, settings?: DaemonSettings, server?: string): Promise<DaemonProcess> {
+    return this.#adopt(await startDaemonProcess({ ...this.#place(home), server }, settings));
   }
 
   /** Ends a daemon before the stage ends. */

@@ -1,11 +1,13 @@
-/** A TCP relay in front of a server, which a test can shut: the network between the two. Also counts connections. */
+/** A TCP relay in front of a server, which a test can shut or stall: the network between the two. Also counts connections. */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 export class TcpGate {
   readonly #server = createServer((socket) => this.#relay(socket));
   readonly #target: URL;
-  readonly #open = new Set<Socket>();
+  /** Those of clients, each with the one to the server. */
+  readonly #open = new Map<Socket, Socket>();
   #isShut = false;
+  #isStalled = false;
   /** Connections let through, ever. */
   connections = 0;
   /** Greatest number of connections at one time. */
@@ -35,11 +37,24 @@ export class TcpGate {
   /** Cuts every connection and lets no new one through. */
   shut(): void {
     this.#isShut = true;
-    for (const socket of this.#open) socket.destroy();
+    for (const socket of this.#open.keys()) socket.destroy();
   }
 
+  /** From now on requests reach the server, but no answer comes back: until reopen() lets them go on, or shut() loses them. */
+  stall(): void {
+    this.#isStalled = true;
+    for (const [socket, upstream] of this.#open) {
+      upstream.unpipe(socket);
+      upstream.pause();
+    }
+  }
+
+  /** Ends what shut() and stall() began. */
   reopen(): void {
     this.#isShut = false;
+    if (!this.#isStalled) return;
+    this.#isStalled = false;
+    for (const [socket, upstream] of this.#open) upstream.pipe(socket);
   }
 
   async close(): Promise<void> {
@@ -55,14 +70,15 @@ export class TcpGate {
       return;
     }
     this.connections += 1;
-    this.#open.add(socket);
-    this.mostAtOnce = Math.max(this.mostAtOnce, this.#open.size);
     const upstream = connect(Number(this.#target.port), this.#target.hostname);
+    this.#open.set(socket, upstream);
+    this.mostAtOnce = Math.max(this.mostAtOnce, this.#open.size);
     upstream.on('error', () => socket.destroy()).on('close', () => socket.destroy());
     socket.on('close', () => {
       this.#open.delete(socket);
       upstream.destroy();
     });
-    socket.pipe(upstream).pipe(socket);
+    socket.pipe(upstream);
+    if (!this.#isStalled) upstream.pipe(socket);
   }
 }
