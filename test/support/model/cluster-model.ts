@@ -206,12 +206,12 @@ export class ClusterModel {
         continue;
       }
       const finding = this.#one(id.subject, id.finding);
-      if (found.has(finding)) problems.push(`${this.#words(id)}: a second event, ${event.metadata.name}`);
+      if (found.has(finding)) problems.push(`${this.words(id)}: a second event, ${event.metadata.name}`);
       found.set(finding, event);
     }
     this.#each((id, finding) => {
       for (const problem of this.#problems(id, finding, found.get(finding))) {
-        problems.push(`${this.#words(id)}: ${problem}`);
+        problems.push(`${this.words(id)}: ${problem}`);
       }
     });
     return problems;
@@ -362,7 +362,8 @@ export class ClusterModel {
     });
   }
 
-  #words({ subject, finding }: FindingId): string {
+  /** What a finding is called in messages. */
+  words({ subject, finding }: FindingId): string {
     const { tool, namespace, workload } = this.#subjects[subject] ?? { tool: 'trivy', namespace: '', workload: '' };
     return `${namespace}/${workload} ${Object.values(findingsOf[tool][finding] ?? {}).join(' ')}`;
   }

@@ -316,7 +316,10 @@ export class ClusterRun {
       const writes = since.filter(({ name }) => name === event.metadata.name);
       const most = id === undefined ? 0 : this.model.mostWrites(id);
       const words = writes.map(({ verb, subresource }) => `${verb} ${subresource}`.trim()).join(', ');
-      assert.ok(writes.length <= most, `${event.metadata.name} was written more than ${most} times: ${words}`);
+      if (writes.length <= most || id === undefined) continue;
+      const { name } = event.metadata;
+      const told = this.#versions.tell(name);
+      assert.fail(`${this.model.words(id)} was written more than ${most} times: ${words}; ${name}:${told}`);
     }
   }
 

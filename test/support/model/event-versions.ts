@@ -64,6 +64,17 @@ export class EventVersions {
     );
   }
 
+  /** Its versions in a line each. */
+  tell(name: string): string {
+    const lines = (this.#versions.get(name) ?? []).map((version) => {
+      if (version === undefined) return 'deleted';
+      const { metadata, spec, status = {} } = version;
+      const words = [spec['severity'], status['phase'], 'from', spec['origin']?.['name' as never]];
+      return `@${metadata.resourceVersion} ${words.join(' ')}`;
+    });
+    return lines.map((line) => `\n  ${line}`).join('');
+  }
+
   async end(): Promise<void> {
     this.#stopping.abort();
     await this.#watching;
