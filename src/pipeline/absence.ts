@@ -79,6 +79,7 @@ export class Absence {
       if (!other.isLive && other.reportedAtMs <= record.reportedAtMs) holdings.handBack(other);
     }
     for (const row of dropped) holdings.letGo(row, record);
+    holdings.spoke(record);
     if (!this.isSettled(record.object.source)) this.#touch(record);
     else if (isConclusive(reports.recordsOf(record.reportKey)))
       this.#resolve(record, record.reportKey, 'fixed', moment);
@@ -130,9 +131,14 @@ export class Absence {
 
   /** Resolves what stands under the report key and no report holds. */
   #resolve(speaker: ReportRecord, reportKey: string, reason: ResolveReason, moment: Moment): void {
-    const { index, queue, put, view } = this.#parts;
+    const { index, queue, reports, holdings, put, view, markDirty } = this.#parts;
+    const live = reports.recordsOf(reportKey).filter((record) => record.isLive);
     for (const row of index.rowsOfKey(reportKey)) {
       if (index.holders(row) > 0) continue;
+      const notAsked = this.#willBeActive(row) ? holdings.notAsked(row, live) : [];
+      for (const { object } of notAsked) markDirty(object, 'finding-missing', 0);
+      if (notAsked.length > 0) continue;
+      holdings.decided(row);
       // Nobody repaired what is not reported because its policy or namespace was deleted.
       const end = reason === 'fixed' ? (endByCluster(index, row, view) ?? reason) : reason;
       if (this.#willBeActive(row)) put(this.#intent(row, speaker, end, moment), speaker.object);

@@ -34,6 +34,10 @@ const settleRetryMs = 1_000;
 
 export class Holdings {
   readonly #parts: HoldingsParts;
+  /** Findings that no report holds any more -> since when, by #count. */
+  readonly #dropped = new Map<string, number>();
+  /** Counts complete readings and findings that were let go of: which came first is all that matters. */
+  #count = 0;
 
   constructor(parts: HoldingsParts) {
     this.#parts = parts;
@@ -50,14 +54,38 @@ export class Holdings {
       return;
     }
     index.setReportKey(row, record.reportKey);
+    this.#count += 1;
+    this.#dropped.set(index.name(row), this.#count);
     this.forgetIdle(row);
+  }
+
+  /** A complete reading was taken in, and what it does not name let go of. */
+  spoke(record: ReportRecord): void {
+    this.#count += 1;
+    record.spokeAt = this.#count;
+  }
+
+  /**
+   * Of these reports, those that were last read while another one held the finding. They may list it below a threshold,
+   * which nobody looked for as long as it was held.
+   */
+  notAsked(row: Row, records: readonly ReportRecord[]): readonly ReportRecord[] {
+    const since = this.#dropped.get(this.#parts.index.name(row)) ?? 0;
+    return records.filter(({ spokeAt }) => spokeAt < since);
+  }
+
+  /** Nothing more is to be decided about a finding that no report holds. */
+  decided(row: Row): void {
+    this.#dropped.delete(this.#parts.index.name(row));
   }
 
   /** Forgets a finding that is neither held nor on the server nor about to be. */
   forgetIdle(row: Row): void {
     const { index, queue } = this.#parts;
     if (index.holders(row) > 0 || index.isOnServer(row)) return;
-    if (queue.coming(index.name(row)) === undefined) index.release(row);
+    if (queue.coming(index.name(row)) !== undefined) return;
+    this.decided(row);
+    index.release(row);
   }
 
   /** Lets go of everything that a record still holds and forgets it. */

@@ -214,7 +214,7 @@ export class Reconciler {
     const before = new Set(record.held);
     const held = new Set<Row>();
     for (const kept of plan.kept) this.#hold(kept, { record, plan, before, held, moment });
-    const tracked = isComplete ? this.#trackedThoughWithheld(plan, before, held) : [];
+    const tracked = this.#trackedThoughWithheld(plan, before, held);
     for (const kept of tracked) this.#hold(kept, { record, plan, before, held, moment });
     books.settle(reading.partition, 'filtered', plan.filtered);
     books.settle(reading.partition, 'muted', plan.muted);
@@ -252,19 +252,20 @@ export class Reconciler {
 
   /**
    * A finding that is in the report but filtered or muted now is not fixed: while its event is Active it stays tracked,
-   * with its severity brought up to date. Such findings are only hashed where something seems to be missing: what this
-   * report held before, or belongs to its key, and is not among its kept findings.
+   * with its severity brought up to date. Also where another report holds it at the moment: that may let go of it. Such
+   * findings are only hashed where something seems to be missing: what this report held before, or belongs to its key, and
+   * is not among its kept findings.
    */
   #trackedThoughWithheld(plan: Plan, before: ReadonlySet<Row>, held: ReadonlySet<Row>): Kept[] {
     const { index, queue, judge } = this.#parts;
     if (plan.filtered + plan.muted === 0) return [];
     const missing = new Set<string>();
-    for (const row of before) {
-      const name = index.name(row);
-      if (!held.has(row) && willBeActive(index.isActive(row), queue.coming(name))) missing.add(name);
-    }
-    for (const row of index.rowsOfKey(plan.reportKey)) {
-      if (index.holders(row) === 0 && index.isActive(row)) missing.add(index.name(row));
+    for (const rows of [before, index.rowsOfKey(plan.reportKey)]) {
+      for (const row of rows) {
+        if (held.has(row)) continue;
+        const name = index.name(row);
+        if (willBeActive(index.isActive(row), queue.coming(name))) missing.add(name);
+      }
     }
     return missing.size === 0 ? [] : withheldButNamed(plan, missing, judge);
   }

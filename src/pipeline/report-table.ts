@@ -23,6 +23,8 @@ export interface ReportRecord {
   isComplete: boolean;
   /** Milliseconds since the epoch when the tool made the report. */
   reportedAtMs: number;
+  /** When a complete reading of it was taken in last, by the count of Holdings. */
+  spokeAt: number;
   /** Monotonic milliseconds when it vanished; means something while it is not live. */
   vanishedAtMs: number;
 }
@@ -111,6 +113,7 @@ export class ReportTable {
         isLive: false,
         isComplete: false,
         reportedAtMs: 0,
+        spokeAt: 0,
         vanishedAtMs: 0,
       };
       object.records.set(reportKey, record);
