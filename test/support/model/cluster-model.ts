@@ -228,7 +228,10 @@ export class ClusterModel {
     ]);
     const isSteady = fates.every((fate) => fate === one.seen);
     const isSame = one.seen !== 'active' || [...one.severities].every((word) => word === one.event?.spec.severity);
-    if (isSteady && isSame && one.touches === 0) return 0;
+    // Of reports that disagree any may describe the event, and a new process may choose another one (ADR 0005): so it may
+    // where a report became partial and listed it before, which a new process cannot know.
+    const isDisputed = this.#isDisturbed && new Set(this.#severities(subject, finding, one.seen)).size > 1;
+    if (isSteady && isSame && one.touches === 0 && !isDisputed) return 0;
     // Content and phase are two writes.
     return 2 * (one.happenings.length + 1);
   }
