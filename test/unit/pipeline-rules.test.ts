@@ -221,6 +221,13 @@ suite('the rules in force', () => {
     rules.stop();
   });
 
+  test('wait no longer at a time than a timer can', (t) => {
+    const waits: number[] = [];
+    t.mock.method(globalThis, 'setTimeout', (_look: () => void, milliseconds: number) => waits.push(milliseconds));
+    live({ mutes: [{ rule: ['a'], reason: 'x', until: '2999-01-01' }] }).rules.start();
+    assert.ok(waits.length === 1 && waits.every((milliseconds) => milliseconds < 2 ** 31), String(waits));
+  });
+
   test('judge anew once for the labels of many namespaces, where a rule asks for such a label', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { rules, told } = live({ filters: [{ action: 'exclude', namespaceLabels: { team: 'blue' } }] });
