@@ -156,7 +156,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     mayWrite: () => true,
     observer: {
       ended(intent, ending) {
-        reporter.ended(intent, ending, monotonicMs(), index.isMuted(index.find(intent.key), clock.now()));
+        reporter.ended(intent, ending, monotonicMs(), index.muted.has(index.find(intent.key), clock.now()));
         reconciler.intentEnded(intent.key, ending.kind);
       },
       delayed: (_intent, cause, message) => reporter.delayed(cause, message),
@@ -301,7 +301,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       dirtyReports: () => dirty.size,
       ownEvents: () => index.size,
       foreignEvents: () => own.foreignCount,
-      mutedEvents: () => index.mutedEvents(clock.now()),
+      mutedEvents: () => index.muted.count(clock.now()),
       reports: () => reports.objects,
       droppedLogLines: () => logger.dropped(),
       staleEvents: () => staleCounts(index),

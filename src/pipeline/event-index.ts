@@ -11,6 +11,7 @@ import type { ParsedName } from './event-name.ts';
 import { formatFingerprintHead, parseName } from './event-name.ts';
 import type { FindingFacts, StoredState } from './event-state.ts';
 import { Interned } from './interned.ts';
+import { MutedRows } from './muted-rows.ts';
 import { grown } from './packed.ts';
 import { RowLists } from './row-lists.ts';
 
@@ -61,8 +62,8 @@ export class EventIndex {
   readonly #reportKinds = new Interned(greatestWords);
   /** resourceVersions that are not plain integers: legal, though no server of today makes them. */
   readonly #oddVersions = new Map<Row, string>();
-  /** Events that an annotation mutes, which are few. */
-  readonly #mutedUntilMs = new Map<Row, number>();
+  /** Events that an annotation mutes. */
+  readonly muted = new MutedRows();
 
   /** How many rows are in use. */
   get size(): number {
@@ -234,8 +235,7 @@ export class EventIndex {
     this.#version[row] = isPlain ? version : 0;
     if (isPlain) this.#oddVersions.delete(row);
     else this.#oddVersions.set(row, state.resourceVersion);
-    if (state.mutedUntilMs === undefined) this.#mutedUntilMs.delete(row);
-    else this.#mutedUntilMs.set(row, state.mutedUntilMs);
+    this.muted.set(row, state.mutedUntilMs);
   }
 
   /** Notes that the server has it no more. */
@@ -247,19 +247,7 @@ export class EventIndex {
     this.#since[row] = 0;
     this.#stale[row] = 0;
     this.#oddVersions.delete(row);
-    this.#mutedUntilMs.delete(row);
-  }
-
-  /** Whether the event on the server carries an annotation that mutes it now. */
-  isMuted(row: Row, now: Date): boolean {
-    return (this.#mutedUntilMs.get(row) ?? 0) > now.getTime();
-  }
-
-  /** How many events are muted by an annotation now. */
-  mutedEvents(now: Date): number {
-    let count = 0;
-    for (const untilMs of this.#mutedUntilMs.values()) if (untilMs > now.getTime()) count += 1;
-    return count;
+    this.muted.set(row, undefined);
   }
 
   /** Hash of the content that the reports want; 0 while no report was read. */

@@ -243,7 +243,7 @@ export class Reconciler {
       index.addHolder(row, 1);
       index.setFacts(row, factsOf(kept, applying.plan));
     }
-    if (index.isMuted(row, applying.moment.now)) {
+    if (index.muted.has(row, applying.moment.now)) {
       // By hand: its event is kept true all the same.
       books.settle(record.partition, 'muted', kept.occurrences);
       this.#want(row, { ...kept, occurrences: 0 }, applying);

@@ -41,6 +41,7 @@ export interface MuteRule extends Match {
   readonly until?: string | undefined;
 }
 
+/** Gives findings another severity. */
 export interface OverrideRule {
   /** `severity` in it is what the finding has before this override. */
   readonly match: Match;

@@ -138,7 +138,7 @@ suite('reconciler: an event muted by its annotation', () => {
   test('stays true, keeps its annotations through resolve, change and return; its occurrences are muted', async () => {
     const world = await mutedWorld();
     const { index } = world.life;
-    assert.equal(index.mutedEvents(world.clock.now()), 1);
+    assert.equal(index.muted.count(world.clock.now()), 1);
     assert.equal(await changes(world, () => world.report('r', one)), 0);
     assert.equal(await changes(world, () => world.report('r', none)), 1);
     assert.deepEqual(world.state, ['(a fixed)']);
@@ -149,7 +149,7 @@ suite('reconciler: an event muted by its annotation', () => {
     assert.equal(metadata.annotations?.[mutedUntilAnnotation], later);
     assert.equal(metadata.annotations?.[mutedReasonAnnotation], 'vendor fix pending');
     assert.deepEqual(accountsOf(world), { received: 3, written: 1, unchanged: 0, filtered: 0, muted: 2 });
-    assert.equal(index.mutedEvents(world.clock.now()), 1);
+    assert.equal(index.muted.count(world.clock.now()), 1);
     await changes(world, () => world.restart());
     assert.deepEqual(accountsOf(world), { received: 1, written: 0, unchanged: 0, filtered: 0, muted: 1 });
   });
@@ -157,7 +157,7 @@ suite('reconciler: an event muted by its annotation', () => {
   test('until its time, and not when the annotation or the event is taken away', async () => {
     const world = await mutedWorld();
     world.elapsedMs = Date.parse(later) - start.getTime();
-    assert.equal(world.life.index.mutedEvents(world.clock.now()), 0);
+    assert.equal(world.life.index.muted.count(world.clock.now()), 0);
     await changes(world, () => world.report('r', one));
     assert.equal(accountsOf(world).muted, 0);
 
@@ -166,17 +166,17 @@ suite('reconciler: an event muted by its annotation', () => {
     const { [mutedUntilAnnotation]: _until, ...annotations } = event.metadata.annotations ?? {};
     const bare = { ...event, metadata: { ...event.metadata, annotations } };
     await changes(other, () => void other.server.putByHand(bare, 'zen-watcher'));
-    assert.equal(other.life.index.mutedEvents(other.clock.now()), 0);
+    assert.equal(other.life.index.muted.count(other.clock.now()), 0);
 
     const deleted = await mutedWorld();
     await changes(deleted, () => deleted.server.deleteByHand(onlyEvent(deleted).metadata.name));
     assert.deepEqual(deleted.state, ['a']);
-    assert.equal(deleted.life.index.mutedEvents(deleted.clock.now()), 0);
+    assert.equal(deleted.life.index.muted.count(deleted.clock.now()), 0);
   });
 
   test('one that says no time mutes nothing, and is told', async () => {
     const world = await mutedWorld('next week');
-    assert.equal(world.life.index.mutedEvents(world.clock.now()), 0);
+    assert.equal(world.life.index.muted.count(world.clock.now()), 0);
     assert.deepEqual(world.life.malformedMutes, ['next week']);
     await changes(world, () => world.report('r', one));
     assert.equal(accountsOf(world).muted, 0);
