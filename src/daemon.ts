@@ -61,7 +61,12 @@ export interface DaemonParts {
   watchConfig?(listener: ConfigListener): () => void;
   /** Shorter waits, for tests of failures. */
   readonly timing?:
-    | { readonly reflector?: Partial<ReflectorTiming>; readonly discoveryMs?: number; readonly sweepMs?: number }
+    | {
+        readonly reflector?: Partial<ReflectorTiming>;
+        readonly discoveryMs?: number;
+        readonly sweepMs?: number;
+        readonly signalStepsMs?: readonly number[];
+      }
     | undefined;
 }
 
@@ -132,6 +137,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       metrics.rereads.inc({ reason });
       dirty.add(object.key, afterMs);
     },
+    signals: { quietMs: (kind, source) => waits(kind, source).quietMs, monotonicMs, stepsMs: timing?.signalStepsMs },
     rejected: (source, key, rejection) => reporter.rejected(source, key, rejection),
   });
 

@@ -1,11 +1,13 @@
 /** The events of one run: findings with one identity are one event, as they are in a cluster. */
 import type { ZenAgentEvent } from '../api/event.ts';
 import { severityRank } from '../api/words.ts';
-import { canonicalJson } from '../lib/hash.ts';
+import { canonicalJson, hash52 } from '../lib/hash.ts';
 import { buildEvent } from '../pipeline/event-builder.ts';
 import { identify, OwnerResolver, reportKeyHash } from '../pipeline/identity.ts';
 import { noPods } from '../pipeline/owner.ts';
-import type { Finding, Reading } from '../sources/source.ts';
+import { objectKey } from '../pipeline/report-table.ts';
+import { SignalLedger } from '../pipeline/signal-ledger.ts';
+import type { Finding, Origin, Reading, SignalNature } from '../sources/source.ts';
 
 interface Folded {
   readonly event: ZenAgentEvent;
@@ -25,6 +27,8 @@ export class EventFold {
   readonly #events = new Map<string, Folded>();
   /** Ids of occurrences that were counted: what is in two files happened once. */
   readonly #counted = new Set<string>();
+  /** Totals of objects that count: the same object may be in two files. */
+  readonly #ledger = new SignalLedger();
   readonly #namespace: string;
 
   constructor(namespace: string) {
@@ -49,7 +53,7 @@ export class EventFold {
         { finding, identity, resource, reportKey, origin: reading.origin },
         { namespace: this.#namespace, detectedAt: now },
       );
-      const folded: Folded = { event, reportedAtMs, tally: this.#tallyOf(finding, identity.name) };
+      const folded: Folded = { event, reportedAtMs, tally: this.#tallyOf(finding, identity.name, reading.origin) };
       const other = this.#events.get(identity.name);
       this.#events.set(identity.name, other === undefined ? folded : fold(other, folded));
     }
@@ -65,13 +69,23 @@ export class EventFold {
       .map(withStatus);
   }
 
-  #tallyOf({ nature }: Finding, name: string): Tally {
+  #tallyOf({ nature }: Finding, name: string, origin: Origin): Tally {
     if (nature.kind === 'state') return { count: 1, firstMs: undefined, lastMs: undefined };
+    const { firstAt = nature.at, at } = nature;
+    return { count: this.#countOf(nature, name, origin), firstMs: firstAt.getTime(), lastMs: at.getTime() };
+  }
+
+  #countOf(nature: SignalNature, name: string, origin: Origin): number {
+    if (nature.cumulative === true && origin.name !== '') {
+      const object = hash52(objectKey(origin));
+      const owed = this.#ledger.owed(name, object, nature, { untilMs: 0, count: 0 });
+      this.#ledger.note(name, object, nature);
+      return owed;
+    }
     const ids = nature.occurrenceIds?.map((id) => `${name} ${id}`);
     const fresh = ids?.filter((id) => !this.#counted.has(id));
     for (const id of fresh ?? []) this.#counted.add(id);
-    const ms = nature.at.getTime();
-    return { count: fresh?.length ?? nature.occurrences, firstMs: ms, lastMs: ms };
+    return fresh?.length ?? nature.occurrences;
   }
 }
 

@@ -23,6 +23,7 @@ export interface InformerOptions {
   readonly namespaced: boolean;
   readonly namespace?: string | undefined;
   readonly shape: 'full' | 'metadata';
+  readonly fieldSelector?: string | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   readonly timing?: Partial<ReflectorTiming> | undefined;
@@ -135,7 +136,7 @@ export class Informer {
     await this.#reflector?.stop();
     this.#reflector = undefined;
     if (this.#isStopped) return;
-    const { client, group, resource, namespace, shape, clock, random, timing } = this.#options;
+    const { client, group, resource, namespace, shape, fieldSelector, clock, random, timing } = this.#options;
     if (version === undefined) {
       this.#isSynced = false;
       this.#change({ kind: 'absent', message: `${resource}.${group} is not served` });
@@ -143,7 +144,16 @@ export class Informer {
     }
     const collection = { group, version, resource, namespace };
     this.#reflector = new Reflector(
-      { client, collection, shape, clock, random, known: this.#known, ...(timing === undefined ? {} : { timing }) },
+      {
+        client,
+        collection,
+        shape,
+        clock,
+        random,
+        known: this.#known,
+        ...(fieldSelector === undefined ? {} : { fieldSelector }),
+        ...(timing === undefined ? {} : { timing }),
+      },
       this.#watched(),
     );
     this.#reflector.start();

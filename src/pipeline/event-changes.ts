@@ -5,6 +5,7 @@
 import type { EventStatus, ZenAgentEvent } from '../api/event.ts';
 import { freshCondition } from '../api/event.ts';
 import type { RetryCause, StatusPatch, StoredEvent } from '../api/stored-event.ts';
+import { severityRank } from '../api/words.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/error-message.ts';
 import type { RejectionReason } from '../sources/source.ts';
@@ -12,7 +13,15 @@ import { contentHash, isOurLabel } from './event-builder.ts';
 import type { EventIndex } from './event-index.ts';
 import type { FencedAnswer } from './fenced-store.ts';
 import { FencedStore } from './fenced-store.ts';
-import type { FreshnessIntent, Intent, PresentIntent, RemovalIntent, ResolvedIntent, SignalIntent } from './intent.ts';
+import type {
+  FreshnessIntent,
+  Intent,
+  PresentIntent,
+  RemovalIntent,
+  ResolvedIntent,
+  SignalIntent,
+  WritingIntent,
+} from './intent.ts';
 import { isWriting } from './intent.ts';
 import type { OwnEvents } from './own-events.ts';
 import { isEditedByOthers } from './own-events.ts';
@@ -116,26 +125,32 @@ class Change {
 
   /** Makes the stored event what the intent says: content first, then phase. */
   async #bringTo(intent: PresentIntent, current: StoredEvent): Promise<Step | 'conflict'> {
-    const { own, clock, tampered } = this.#parts;
     let event = current;
     let changed: Step = { kind: 'unchanged' };
     if (contentHash(current) !== intent.contentHash) {
-      const wanted = JSON.parse(intent.body) as ZenAgentEvent;
-      const answer = await this.#store.replace(current, keepWhatIsNotOurs(wanted, current));
-      if (answer.kind !== 'changed') return answer.kind === 'conflict' ? 'conflict' : stepFor(answer);
-      if (isEditedByOthers(current)) tampered(intent, 'mended');
-      event = answer.event;
-      own.answered(event);
+      const replaced = await this.#replace(intent, current);
+      if (replaced === 'conflict' || 'kind' in replaced) return replaced;
+      event = replaced;
       changed = { kind: 'changed' };
     }
     if (event.status?.phase === 'Resolved') {
-      const lastSeen = clock.now().toISOString();
+      const lastSeen = this.#parts.clock.now().toISOString();
       const answer = await this.#patch(event, { phase: 'Active', reason: null, resolvedAt: null, lastSeen });
       if (answer.kind !== 'changed') return answer.kind === 'conflict' ? 'conflict' : stepFor(answer);
       event = answer.event;
       changed = { kind: 'reopened' };
     }
     return this.#setCount(intent, event, changed);
+  }
+
+  /** Puts the intent's content in place of the stored one. */
+  async #replace(intent: WritingIntent, current: StoredEvent): Promise<StoredEvent | Step | 'conflict'> {
+    const wanted = JSON.parse(intent.body) as ZenAgentEvent;
+    const answer = await this.#store.replace(current, keepWhatIsNotOurs(wanted, current));
+    if (answer.kind !== 'changed') return answer.kind === 'conflict' ? 'conflict' : stepFor(answer);
+    if (isEditedByOthers(current)) this.#parts.tampered(intent, 'mended');
+    this.#parts.own.answered(answer.event);
+    return answer.event;
   }
 
   /** Sees to it that status.count is what the intent says. A failure leaves the intent to be carried out again. */
@@ -223,12 +238,22 @@ class Change {
     return step.kind === 'again' ? { rest, ...step } : step;
   }
 
+  /**
+   * Adds to the count. The content is left as it is, which is a write less, unless the severity rose, the signal returned,
+   * or somebody else wrote there. Content comes first: when the count then fails, nothing was counted.
+   */
   #add(intent: SignalIntent, outcome: Ending): Promise<Step> {
     return this.#converge(intent, async (current) => {
-      const wasResolved = current.status?.phase === 'Resolved';
-      const answer = await this.#patch(current, {
-        count: (current.status?.count ?? 1) + intent.count,
-        lastSeen: later(intent.lastSeen.toISOString(), current.status?.lastSeen),
+      let event = current;
+      if (mustBeTold(intent, current)) {
+        const replaced = await this.#replace(intent, current);
+        if (replaced === 'conflict' || 'kind' in replaced) return replaced;
+        event = replaced;
+      }
+      const wasResolved = event.status?.phase === 'Resolved';
+      const answer = await this.#patch(event, {
+        count: (event.status?.count ?? 1) + intent.count,
+        ...later(intent.lastSeen, event),
         ...(wasResolved ? { phase: 'Active', reason: null, resolvedAt: null } : {}),
       });
       if (answer.kind === 'conflict') return 'conflict';
@@ -315,9 +340,17 @@ function keepWhatIsNotOurs(wanted: ZenAgentEvent, current: StoredEvent): ZenAgen
   };
 }
 
-/** The later of two times in RFC 3339, of which the first is in UTC with milliseconds. */
-function later(time: string, other: string | undefined): string {
-  return other !== undefined && Date.parse(other) > Date.parse(time) ? other : time;
+/** Whether a signal's content has to take the place of the stored one. A lower severity alone is no reason. */
+function mustBeTold(intent: SignalIntent, current: StoredEvent): boolean {
+  if (contentHash(current) === intent.contentHash) return false;
+  const isRaised = severityRank(intent.facts.severity) < severityRank(current.spec.severity);
+  return isRaised || current.status?.phase === 'Resolved' || isEditedByOthers(current);
+}
+
+/** lastSeen, where the time is later than what is stored: detectedAt stands for it while it is absent. */
+function later(at: Date, { spec, status }: StoredEvent): StatusPatch {
+  const storedMs = Date.parse(status?.lastSeen ?? spec.detectedAt ?? '');
+  return storedMs >= at.getTime() ? {} : { lastSeen: at.toISOString() };
 }
 
 const staleMessages = {

@@ -1,5 +1,6 @@
 /** What is to become of one event. One intent per event key waits in the queue. */
 import type { Category, ResolveReason, Severity, StaleReason } from '../api/words.ts';
+import { severityRank } from '../api/words.ts';
 
 interface IntentBase {
   /** Name of the event: the key of the queue. */
@@ -94,8 +95,10 @@ export function willBeActive(isActive: boolean, coming: Intent | undefined): boo
 export function mergeIntents(earlier: Intent, later: Intent): Intent {
   const readAtMs = Math.min(earlier.readAtMs, later.readAtMs);
   if (earlier.kind !== 'signal' || later.kind !== 'signal') return { ...later, readAtMs };
+  // The more severe one is told, else the one that happened first.
+  const isRaised = severityRank(later.facts.severity) < severityRank(earlier.facts.severity);
   return {
-    ...later,
+    ...(isRaised ? later : earlier),
     readAtMs,
     occurrences: earlier.occurrences + later.occurrences,
     count: earlier.count + later.count,

@@ -4,7 +4,8 @@
  * events. No I/O; time is an argument.
  *
  * Its parts: reading-plan.ts (what of a reading is kept), holdings.ts (which report holds and describes what), absence.ts
- * (what it says that something is not reported any more), pod-waits.ts (Pods that are not known yet).
+ * (what it says that something is not reported any more), pod-waits.ts (Pods that are not known yet), signals.ts (what
+ * happened: counted, and held by no report).
  */
 import type { ObjectReference } from '../api/event.ts';
 import { hash52 } from '../lib/hash.ts';
@@ -32,6 +33,8 @@ import type { ReportHealth } from './report-health.ts';
 import type { ObjectKey, ReportObject, ReportRecord, ReportTable } from './report-table.ts';
 import { kindOfKey, objectKey, parseObjectKey, reportKindOf } from './report-table.ts';
 import type { Judge } from './rules.ts';
+import type { SignalSettings } from './signals.ts';
+import { isOfSignals, Signals } from './signals.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 export interface ReconcilerParts {
@@ -48,6 +51,7 @@ export interface ReconcilerParts {
   readonly markDirty: MarkDirty;
   readonly health: ReportHealth;
   readonly view: ClusterView;
+  readonly signals: SignalSettings;
   /** Told about findings that could not be mapped. */
   rejected?(source: string, key: ObjectKey, rejection: Rejection): void;
 }
@@ -57,6 +61,7 @@ export class Reconciler {
   readonly #holdings: Holdings;
   readonly #podWaits: PodWaits;
   readonly #absence: Absence;
+  readonly #signals: Signals;
   /** Names of events that turned out to be different while an intent for them was waiting or under way. */
   readonly #unsettled = new Set<string>();
 
@@ -74,6 +79,16 @@ export class Reconciler {
       markDirty,
       view: parts.view,
       put: (intent, object) => this.#put(intent, object),
+    });
+    this.#signals = new Signals({
+      settings: parts.signals,
+      index,
+      queue,
+      books: parts.books,
+      markDirty,
+      namespaceFor: (resource) => parts.namespaceFor(resource),
+      cluster: parts.cluster,
+      reject: (object, partition, rejection) => this.#reject(object, partition, rejection),
     });
   }
 
@@ -107,7 +122,9 @@ export class Reconciler {
   /** The object is gone. That alone resolves nothing. */
   gone(key: string, moment: Moment): void {
     const { reports, health, view } = this.#parts;
-    const object = reports.find(hash52(key));
+    const hash = hash52(key);
+    this.#signals.gone(hash);
+    const object = reports.find(hash);
     if (object === undefined) return;
     const wasWaiting = this.#podWaits.hasAny(object.source);
     this.#podWaits.forget(object);
@@ -150,6 +167,7 @@ export class Reconciler {
   /** An intent came to its end: what was learnt of its event meanwhile is looked at, and what is of no use forgotten. */
   intentEnded(key: string, ending: Ending['kind']): void {
     const { index, queue } = this.#parts;
+    this.#signals.ended(key, ending);
     if (queue.coming(key) !== undefined) return;
     const row = index.find(key);
     const wasSeen = this.#unsettled.delete(key);
@@ -183,6 +201,8 @@ export class Reconciler {
 
   /** A report that is read again unchanged is no news of its tool. */
   #noteSpoken(object: ReportObject, readings: readonly Reading[], { monotonicMs }: Moment, version: string): void {
+    // That something stopped happening, or that Events come and go, says nothing about who reports it.
+    if (readings.length > 0 && readings.every(isOfSignals)) return;
     if (object.words.length > 0 && version !== '' && version === object.version) return;
     const words = new Set<string>();
     for (const { speaksFor, findings } of readings) {
@@ -203,7 +223,8 @@ export class Reconciler {
       return;
     }
     for (const rejection of plan.unnamed) this.#reject(object, partition, rejection);
-    this.#apply(object, plan, moment);
+    if (isOfSignals(plan.reading)) this.#signals.take(object, plan, moment);
+    else this.#apply(object, plan, moment);
   }
 
   #apply(object: ReportObject, plan: Plan, moment: Moment): void {

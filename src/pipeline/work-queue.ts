@@ -3,6 +3,9 @@
  * between sources, FIFO within a source, per-key back-off, bounded in items and in bytes.
  *
  * A key whose intent is being carried out may be put again: the new intent waits until the first one is done.
+ *
+ * An intent can be put off (repeats of a signal are). Those that are do not make the queue full, and have half of its
+ * limits for themselves; beyond that nothing is put off any more.
  */
 import type { Intent } from './intent.ts';
 import { mergedOccurrences, mergeIntents } from './intent.ts';
@@ -25,6 +28,8 @@ interface Entry {
   intent: Intent;
   /** Monotonic milliseconds before which it must not be taken. */
   notBefore: number;
+  /** It waits because it was put off, and not because it failed. */
+  isDeferred: boolean;
 }
 
 export class WorkQueue {
@@ -39,6 +44,8 @@ export class WorkQueue {
   #roomWaiters: (() => void)[] = [];
   #bytes = 0;
   #runningBytes = 0;
+  #deferredItems = 0;
+  #deferredBytes = 0;
   /** No delayed intent becomes ready before this. */
   #nextWakeMs = Number.POSITIVE_INFINITY;
 
@@ -59,13 +66,13 @@ export class WorkQueue {
     return this.#bytes + this.#runningBytes;
   }
 
-  /** Intents that wait for their back-off. */
+  /** Intents that wait for their time: they failed, or were put off. */
   get delayed(): number {
     return this.#delayed.size;
   }
 
   get isFull(): boolean {
-    return this.items >= this.#limits.items || this.bytes >= this.#limits.bytes;
+    return this.#undeferredItems >= this.#limits.items || this.#undeferredBytes >= this.#limits.bytes;
   }
 
   /** What is to become of a key next: its waiting intent, else the one that is being carried out. */
@@ -78,24 +85,29 @@ export class WorkQueue {
     this.#listeners.push(listener);
   }
 
-  put(intent: Intent): PutResult {
+  /** `notBeforeMs`: it is put off until then, by the monotonic clock; the sooner of two such times counts. */
+  put(intent: Intent, notBeforeMs = 0): PutResult {
     const entry = this.#waiting.get(intent.key);
     if (entry !== undefined) {
       const { partition } = entry.intent;
       const occurrences = mergedOccurrences(entry.intent, intent);
-      const merged = mergeIntents(entry.intent, intent);
-      this.#bytes += merged.bytes - entry.intent.bytes;
-      entry.intent = merged;
+      this.#replace(entry, mergeIntents(entry.intent, intent));
+      if (entry.isDeferred && notBeforeMs < entry.notBefore) this.#bringForward(entry, notBeforeMs);
       return { kind: 'merged', occurrences, partition };
     }
-    if (this.isFull) return { kind: 'full' };
-    this.#waiting.set(intent.key, { intent, notBefore: 0 });
+    const isDeferred = notBeforeMs > this.#monotonicMs() && this.#canDefer();
+    if (this.isFull && !isDeferred) return { kind: 'full' };
+    const added = { intent, notBefore: isDeferred ? notBeforeMs : 0, isDeferred };
+    this.#waiting.set(intent.key, added);
     this.#bytes += intent.bytes;
-    if (!this.#running.has(intent.key)) {
-      this.#makeReady(intent.source, intent.key);
-      this.#tellReady();
-    }
+    if (isDeferred) this.#countDeferred(added, 1);
+    if (!this.#running.has(intent.key)) this.#release(added);
     return { kind: 'queued' };
+  }
+
+  /** Puts nothing off any more that waits now: it is to be written before the end. */
+  flush(): void {
+    for (const entry of this.#waiting.values()) if (entry.isDeferred) this.#bringForward(entry, 0);
   }
 
   /** Takes the next intent in turn; its key is running until done() or retry(). Undefined when there is none. */
@@ -112,6 +124,7 @@ export class WorkQueue {
       if (entry === undefined) continue;
       this.#waiting.delete(key);
       this.#bytes -= entry.intent.bytes;
+      if (entry.isDeferred) this.#countDeferred(entry, -1);
       this.#running.set(key, entry.intent);
       this.#runningBytes += entry.intent.bytes;
       return entry.intent;
@@ -123,10 +136,7 @@ export class WorkQueue {
   done(intent: Intent): void {
     this.#stopRunning(intent.key);
     const next = this.#waiting.get(intent.key);
-    if (next !== undefined) {
-      this.#makeReady(next.intent.source, intent.key);
-      this.#tellReady();
-    }
+    if (next !== undefined) this.#release(next);
     this.#tellRoom();
   }
 
@@ -142,14 +152,14 @@ export class WorkQueue {
     const newer = this.#waiting.get(intent.key);
     if (newer !== undefined) {
       const occurrences = mergedOccurrences(intent, newer.intent);
-      const merged = mergeIntents(intent, newer.intent);
-      this.#bytes += merged.bytes - newer.intent.bytes;
-      newer.intent = merged;
+      if (newer.isDeferred) this.#countDeferred(newer, -1);
+      newer.isDeferred = false;
+      this.#replace(newer, mergeIntents(intent, newer.intent));
       newer.notBefore = notBefore;
       this.#tellRoom();
       return occurrences;
     }
-    this.#waiting.set(intent.key, { intent, notBefore });
+    this.#waiting.set(intent.key, { intent, notBefore, isDeferred: false });
     this.#bytes += intent.bytes;
     return 0;
   }
@@ -163,6 +173,51 @@ export class WorkQueue {
   room(): Promise<void> {
     if (!this.isFull) return Promise.resolve();
     return new Promise((resolve) => this.#roomWaiters.push(resolve));
+  }
+
+  get #undeferredItems(): number {
+    return this.items - this.#deferredItems;
+  }
+
+  get #undeferredBytes(): number {
+    return this.bytes - this.#deferredBytes;
+  }
+
+  #canDefer(): boolean {
+    return this.#deferredItems < this.#limits.items / 2 && this.#deferredBytes < this.#limits.bytes / 2;
+  }
+
+  #countDeferred({ intent }: Entry, sign: 1 | -1): void {
+    this.#deferredItems += sign;
+    this.#deferredBytes += sign * intent.bytes;
+  }
+
+  #replace(entry: Entry, intent: Intent): void {
+    if (entry.isDeferred) this.#countDeferred(entry, -1);
+    this.#bytes += intent.bytes - entry.intent.bytes;
+    entry.intent = intent;
+    if (entry.isDeferred) this.#countDeferred(entry, 1);
+  }
+
+  #bringForward(entry: Entry, notBefore: number): void {
+    entry.notBefore = notBefore;
+    if (notBefore <= this.#monotonicMs()) {
+      this.#countDeferred(entry, -1);
+      entry.isDeferred = false;
+    }
+    if (!this.#running.has(entry.intent.key)) this.#release(entry);
+  }
+
+  /** Its key does not run: it may be taken, or waits until its time. */
+  #release({ intent, notBefore }: Entry): void {
+    if (notBefore > this.#monotonicMs()) {
+      this.#delayed.add(intent.key);
+      this.#nextWakeMs = Math.min(this.#nextWakeMs, notBefore);
+    } else {
+      this.#delayed.delete(intent.key);
+      this.#makeReady(intent.source, intent.key);
+    }
+    this.#tellReady();
   }
 
   #makeReady(source: string, key: string): void {
@@ -200,7 +255,7 @@ export class WorkQueue {
 
   #tellRoom(): void {
     if (this.#roomWaiters.length === 0) return;
-    if (this.items > this.#limits.items / 2 || this.bytes > this.#limits.bytes / 2) return;
+    if (this.#undeferredItems > this.#limits.items / 2 || this.#undeferredBytes > this.#limits.bytes / 2) return;
     const waiters = this.#roomWaiters;
     this.#roomWaiters = [];
     for (const resolve of waiters) resolve();

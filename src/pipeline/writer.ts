@@ -81,9 +81,10 @@ export class Writer {
     await this.#running.onIdle();
   }
 
-  /** Resolves when nothing waits or runs any more, or after `timeoutMs`. True when it is empty. */
+  /** Writes what waits, also what was put off. Resolves when nothing is left, or after `timeoutMs`. True when it is empty. */
   async drain(timeoutMs: number): Promise<boolean> {
     const { queue, clock } = this.#parts;
+    queue.flush();
     const deadline = clock.monotonicMs() + timeoutMs;
     while (queue.items > 0 && clock.monotonicMs() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 20));

@@ -1,9 +1,10 @@
 /** All sources that zen-watcher has. Informers, RBAC rules, routes, docs and metric labels are computed from this list. */
+import { kubernetesEvents } from './kubernetes-events.ts';
 import { policyReport } from './policy-report.ts';
 import type { Format, Source } from './source.ts';
 import { trivy } from './trivy.ts';
 
-export const sources: readonly Source[] = [trivy, policyReport];
+export const sources: readonly Source[] = [trivy, policyReport, kubernetesEvents];
 
 /** The formats of all sources, each once, in the order of the registry. */
 export function formats(): readonly Format[] {

@@ -47,18 +47,29 @@ export interface Description {
   readonly observedOn?: Readonly<Record<string, unknown>>;
 }
 
-/** A state finding lives as long as reports hold it; a signal happened and is counted. */
-export type Nature =
-  | { readonly kind: 'state' }
-  | {
-      readonly kind: 'signal';
-      /** How often it happened in this input. */
-      readonly occurrences: number;
-      /** Ids of the occurrences where the tool gives them (audit ids): a replayed one is not counted again. */
-      readonly occurrenceIds?: readonly string[];
-      /** When it happened, by the tool's clock, already checked to be plausible. */
-      readonly at: Date;
-    };
+/**
+ * A state finding lives as long as reports hold it; a signal happened and is counted. The findings of one reading are all
+ * of one kind.
+ */
+export type Nature = { readonly kind: 'state' } | SignalNature;
+
+/** That something happened, how often and when. Times are by the tool's clock, already checked to be plausible. */
+export interface SignalNature {
+  readonly kind: 'signal';
+  /** How often it happened in this input, or, where that is cumulative, ever. */
+  readonly occurrences: number;
+  /**
+   * The input is an object that counts: `occurrences` is its total so far, and it comes again with a higher one. Only what
+   * was not counted yet is added. Such an object has one finding.
+   */
+  readonly cumulative?: boolean;
+  /** When it happened for the first time in this input; `at` where that is not known. */
+  readonly firstAt?: Date | undefined;
+  /** When it happened last. */
+  readonly at: Date;
+  /** Ids of the occurrences where the tool gives them (audit ids): a replayed one is not counted again. */
+  readonly occurrenceIds?: readonly string[];
+}
 
 /** One finding of one report. Cheap to make: identity and description are functions, called for accepted findings only. */
 export interface Finding {
@@ -120,7 +131,8 @@ export interface Reading {
   readonly partition: string;
   /**
    * complete: what is not in it is not there any more. partial: says nothing about what it leaves out (a capped list, an
-   * entry that could not be read). not-yet: the tool has not looked yet; nothing follows from it.
+   * entry that could not be read). not-yet: the tool has not looked yet; nothing follows from it. Signals are partial:
+   * that something did not happen again fixes nothing.
    */
   readonly completeness: 'complete' | 'partial' | 'not-yet';
   readonly findings: readonly Finding[];
@@ -183,6 +195,8 @@ export interface ResourceIntake {
   readonly kind: string;
   readonly namespaced: boolean;
   readonly format: Format;
+  /** What the server leaves out of lists and watches, as far as it can select: `type=Warning`. */
+  readonly fieldSelector?: string;
 }
 
 /** Objects that stand for the policies of a tool. Watched for their names: a finding ends when its policy does. */

@@ -21,8 +21,10 @@ const unreachable = 'the API server cannot be reached: trying again';
 const forbidden = 'forbidden: allow list and watch on it';
 const notWritten = 'events cannot be written at the moment';
 const writtenAgain = 'events are written again';
+/** The controllers here may write Warnings of their own. */
+const reportsOnly = { sources: { 'kubernetes-events': { enabled: false } } };
 /** As it is, only that the longest pause between two attempts is a second. */
-const impatient = { timing: { reflector: { backoffMaximumMs: 1000 } } };
+const impatient = { timing: { reflector: { backoffMaximumMs: 1000 } }, ...reportsOnly };
 const policyGroup = 'wgpolicyk8s.io';
 
 suite('daemon: outages and missing rights', () => {
@@ -81,7 +83,7 @@ suite('daemon: outages and missing rights', () => {
     const there = report(2);
     await putReport(stage, there);
     await stage.controlPlane.kill('kube-apiserver');
-    const child = await stage.daemonProcess(home);
+    const child = await stage.daemonProcess(home, reportsOnly);
     daemon = child;
     const line = await logged(daemon, unreachable);
     assert.match(String(line['reason']), /ECONNREFUSED/);
@@ -106,7 +108,7 @@ suite('daemon: outages and missing rights', () => {
 
   test('an API server that is killed in the middle of 400 findings and comes back: all there, none twice', async () => {
     home = await stage.home('events');
-    daemon = await stage.daemonProcess(home);
+    daemon = await stage.daemonProcess(home, reportsOnly);
     await ready(daemon);
     const many = report(400, 1000);
     await putReport(stage, many);

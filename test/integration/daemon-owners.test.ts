@@ -22,6 +22,9 @@ interface Scope {
   readonly name: string;
 }
 
+/** The controllers here write Warnings of their own. */
+const reportsOnly = { sources: { 'kubernetes-events': { enabled: false } } };
+
 suite('daemon: owners of Pods', () => {
   let stage: Stage;
   let home: Home;
@@ -41,7 +44,7 @@ suite('daemon: owners of Pods', () => {
     await until('the default service account', async () => {
       return (await stage.rest.send('GET', `/api/v1/namespaces/${team}/serviceaccounts/default`)).code === 200;
     });
-    daemon = await stage.daemon(home);
+    daemon = await stage.daemon(home, reportsOnly);
     await ready(daemon);
   });
   afterEach(async () => {
@@ -160,7 +163,7 @@ suite('daemon: owners of Pods', () => {
     await kubectlOutput(stage.controlPlane, ['delete', 'pod', '-n', team, agent, '--grace-period=0', '--force']);
     await gone(`${reports()}/${uidOfAgent}`);
     await stage.end(daemon);
-    daemon = await stage.daemon(home);
+    daemon = await stage.daemon(home, reportsOnly);
     await ready(daemon);
     const next = await podOf('agent');
     assert.notEqual(next, agent);

@@ -1,9 +1,18 @@
 /** Findings, readings and reports made by hand, for tests of the pipeline. */
 import type { Severity } from '../../src/api/words.ts';
 import { objectKey } from '../../src/pipeline/report-table.ts';
-import type { Description, Finding, IdentityPart, Reading, ResourceReference } from '../../src/sources/source.ts';
+import type {
+  Description,
+  Finding,
+  IdentityPart,
+  Reading,
+  ResourceReference,
+  SignalNature,
+} from '../../src/sources/source.ts';
 
 export const tool = 'tool';
+/** The event type of signals. */
+export const signalType = 'cluster-warning';
 export const start = new Date('2026-01-01T00:00:00Z');
 
 export interface FindingOptions {
@@ -41,6 +50,11 @@ export function finding(id: string, options: FindingOptions = {}): Finding {
     identity: () => [id, ...(byOwner ? [{ ownerOf: resource }] : [])],
     describe: () => ({ title: `Finding ${id}`, summary: id, details: { id, policy }, ...description }),
   };
+}
+
+/** That `id` happened. */
+export function signal(id: string, nature: Omit<SignalNature, 'kind'>, options: FindingOptions = {}): Finding {
+  return { ...finding(id, options), eventType: signalType, nature: { kind: 'signal', ...nature } };
 }
 
 export interface ReportOptions extends Partial<Omit<Reading, 'reportKey' | 'findings'>> {

@@ -44,11 +44,14 @@ export class ModelServer implements EventStore {
   }
 
   async read(_namespace: string, name: string): Promise<StoredEvent | undefined> {
-    const answer = await this.#request('read', name, () => ({ kind: 'gone' }));
+    let found: StoredEvent | undefined;
+    const answer = await this.#request('read', name, () => {
+      found = this.events.get(name);
+      return { kind: 'gone' };
+    });
     if (answer.kind === 'retry') throw new Error(answer.message);
-    return this.#readAnswer;
+    return found;
   }
-  #readAnswer: StoredEvent | undefined;
 
   create(namespace: string, body: string): Promise<Answer> {
     const { metadata, spec } = JSON.parse(body) as ZenAgentEvent;
@@ -157,9 +160,7 @@ export class ModelServer implements EventStore {
     const fault = this.fault(verb, name);
     const isInstead = fault !== 'none' && fault !== 'lost';
     const answer = isInstead ? fault : act();
-    const read = this.events.get(name);
     await this.latency();
-    if (verb === 'read') this.#readAnswer = read;
     if (fault === 'lost') return { kind: 'retry', cause: 'unavailable', message: 'no answer came' };
     return answer;
   }

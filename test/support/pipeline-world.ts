@@ -23,7 +23,7 @@ import { WorkQueue } from '../../src/pipeline/work-queue.ts';
 import { WriteBudget } from '../../src/pipeline/write-budget.ts';
 import { Writer } from '../../src/pipeline/writer.ts';
 import type { Reading } from '../../src/sources/source.ts';
-import { keyOf, start, tool } from './findings.ts';
+import { keyOf, signalType, start, tool } from './findings.ts';
 import { ModelServer } from './model-server.ts';
 import { everythingAccepted } from './rules.ts';
 
@@ -31,17 +31,20 @@ export interface WorldOptions {
   readonly queueItems?: number;
   readonly rules?: Partial<RuleSettings>;
   readonly concurrency?: number;
+  /** Durations go by elapsedMs too: for what waits for minutes. */
+  readonly isTimeElapsed?: boolean;
+}
+
+/** What the registry would say of the findings of tests: signals are of a type of their own. */
+function isSignal(_source: string, eventType: string): boolean {
+  return eventType === signalType;
 }
 
 /** One process life of the daemon. */
 class Life {
   readonly index = new EventIndex();
   readonly malformedMutes: string[] = [];
-  readonly own = new OwnEvents(
-    this.index,
-    () => false,
-    (_event, text) => this.malformedMutes.push(text),
-  );
+  readonly own = new OwnEvents(this.index, isSignal, (_event, text) => this.malformedMutes.push(text));
   readonly reports = new ReportTable();
   readonly books = new Books();
   readonly queue: WorkQueue;
@@ -80,6 +83,7 @@ class Life {
       markDirty: (object, reason) => this.dirty.set(object.key, reason),
       health: this.health,
       view,
+      signals: { quietMs: () => world.quietMs, monotonicMs: clock.monotonicMs },
     });
     this.lifecycle = new Lifecycle({
       index,
@@ -127,7 +131,7 @@ export class World {
   readonly server = new ModelServer();
   readonly clock: Clock = {
     now: () => new Date(start.getTime() + this.elapsedMs),
-    monotonicMs: () => performance.now(),
+    monotonicMs: () => (this.#options.isTimeElapsed ? this.elapsedMs : performance.now()),
   };
   /** Reports in the cluster: name -> what each says. */
   readonly reports = new Map<string, readonly Reading[]>();
@@ -135,7 +139,7 @@ export class World {
   view: ClusterView = blindView;
   kindState: KindState = { kind: 'listed' };
   readonly graceMs = 60_000;
-  readonly quietMs = 3_600_000;
+  quietMs = 3_600_000;
   readonly unverifiedMs = 86_400_000;
   readonly rules: LiveRules;
   /** The time of the reports and of the reconciler; the writer's waits are real, and tiny. */

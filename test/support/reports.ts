@@ -63,7 +63,7 @@ function findingInWords(finding: Finding) {
     severity,
     sourceSeverity,
     rule,
-    nature: nature.kind,
+    nature: nature.kind === 'state' ? nature.kind : nature,
     resource,
     identity: finding.identity(),
     ...finding.describe(),
