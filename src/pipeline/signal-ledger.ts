@@ -4,7 +4,8 @@
  *
  * What it remembers is gone after a restart. Then the event on the server says until when, and how many, were counted:
  * an object whose last time is not later was counted; one whose first time is later is all new; of one that spans it, what
- * goes beyond the event's count is new, and at least one.
+ * goes beyond the event's count is new, and at least one. Where several objects are one event, the event's count is theirs
+ * together: what is new is then found too low, never too high.
  */
 import { LRUCache } from 'lru-cache';
 import { hash52 } from '../lib/hash.ts';
@@ -80,7 +81,10 @@ export class SignalLedger {
     const total = nature.occurrences;
     const counted = this.#countedOf(object);
     if (counted !== undefined) return isNewObject(nature, counted) ? total : Math.max(0, total - counted.total);
-    if (nature.at.getTime() <= untilMs) return 0;
+    const lastMs = nature.at.getTime();
+    if (lastMs < untilMs) return 0;
+    // Times of Events are whole seconds: more can have happened within the last one.
+    if (lastMs === untilMs) return Math.max(0, total - count);
     return firstMsOf(nature) > untilMs ? total : Math.max(1, total - count);
   }
 

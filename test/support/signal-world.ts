@@ -23,6 +23,8 @@ export class SignalWorld {
 
   constructor(options: WorldOptions = {}) {
     this.world = new World({ ...options, isTimeElapsed: true });
+    // Nothing is over unless a test says when.
+    this.world.quietMs = 1000 * 3_600_000;
   }
 
   /** It happens so many times, a millisecond apart; the object knows, and nobody was told yet. */

@@ -71,7 +71,9 @@ suite('signal ledger', () => {
   test('after a restart the event says what was counted', () => {
     const before = { untilMs: 100, count: 7 };
     const cases: [SignalNature, number, string][] = [
-      [counting(7, 10, 100), 0, 'its last time is not later'],
+      [counting(7, 10, 99), 0, 'its last time is earlier'],
+      [counting(7, 10, 100), 0, 'its last time is the same, and so is the count'],
+      [counting(9, 10, 100), 2, 'its last time is the same, but more happened then'],
       [counting(3, 101, 140), 3, 'its first time is later'],
       [counting(9, 10, 140), 2, 'it spans the time: what goes beyond the count'],
       [counting(4, 10, 140), 1, 'it spans the time, and others were counted with it: at least one'],
