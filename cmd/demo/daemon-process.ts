@@ -1,4 +1,5 @@
 /** The daemon, as a user runs it: `zen-watcher run` in a process of its own. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DemoCluster } from './demo-cluster.ts';
 import type { Narrator } from './narrator.ts';
@@ -16,11 +17,14 @@ export class DaemonProcess {
   #port: number | undefined;
 
   constructor(cluster: DemoCluster, narrator: Narrator) {
+    // The story is about reports; a user's own cluster has Warnings of its own.
+    const config = join(cluster.target.folder, 'demo-config.yaml');
+    writeFileSync(config, 'sources: { kubernetes-events: { enabled: false } }\n');
     const place = ['--kubeconfig', cluster.target.kubeconfigPath, '--namespace', cluster.eventsNamespace];
     this.#program = new BackgroundProgram({
       name: 'zen-watcher run',
       program: process.execPath,
-      args: [program, 'run', ...place, '--host', '127.0.0.1', '--metrics-port', '0'],
+      args: [program, 'run', '--config', config, ...place, '--host', '127.0.0.1', '--metrics-port', '0'],
       line: (text) => this.#read(text, narrator),
     });
   }

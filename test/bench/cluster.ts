@@ -34,6 +34,7 @@ kind: ClusterRole
 metadata: { name: ${account}-bench }
 rules:
   - { apiGroups: [aquasecurity.github.io, wgpolicyk8s.io], resources: ["*"], verbs: [get, list, watch] }
+  - { apiGroups: [events.k8s.io], resources: [events], verbs: [get, list, watch] }
   - { apiGroups: [""], resources: [namespaces, pods], verbs: [list, watch] }
   - { apiGroups: [kyverno.io, policies.kyverno.io], resources: ["*"], verbs: [list, watch] }
   - { apiGroups: [zen.kube-zen.io], resources: [zenagentevents, zenagentevents/status], verbs: [get, list, watch, create, update, patch, delete] }

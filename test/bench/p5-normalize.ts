@@ -9,6 +9,7 @@ import type { Figure } from './figure.ts';
 import { median, rounded } from './figure.ts';
 import { policyReport } from './policy-report.ts';
 import { vulnerabilityReport } from './reports.ts';
+import { warningEvent } from './warning-event.ts';
 
 const documents = 150;
 /** Until the compiler has settled: the daemon normalizes for days. */
@@ -21,6 +22,7 @@ export function measureNormalizing(log: (line: string) => void): Figure[] {
       vulnerabilityReport({ namespace: 'bench', index, kept: 10, filtered: 90, scan: 0 }),
     ),
     policyreport: Array.from({ length: documents }, (_, index) => policyReport('bench', index)),
+    'kubernetes-events': Array.from({ length: documents * 20 }, (_, index) => warningEvent('bench', index)),
   };
   return Object.entries(inputs).flatMap(([source, documentsOfSource]) => {
     const texts = documentsOfSource.map((document) => Buffer.from(JSON.stringify(document)));

@@ -18,9 +18,15 @@ import {
 const reportsCrd = 'vulnerabilityreports.aquasecurity.github.io';
 const timing = { discoveryMs: 300, sweepMs: 200 };
 /** Two seconds of grace: long enough to be seen, short enough to be waited for. */
-const short = { timing, config: { sources: { trivy: { graceSeconds: 2 }, policyreport: { graceSeconds: 2 } } } };
+const graceSeconds = 2;
+/** The controllers here may write Warnings of their own. */
+const noWarnings = { 'kubernetes-events': { enabled: false } };
+const short = {
+  timing,
+  config: { sources: { trivy: { graceSeconds }, policyreport: { graceSeconds }, ...noWarnings } },
+};
 /** The sources' own, which are hours. */
-const long = { timing };
+const long = { timing, config: { sources: noWarnings } };
 
 const clusterPolicies = {
   apiVersion: 'apiextensions.k8s.io/v1',

@@ -22,7 +22,7 @@ const forbidden = 'forbidden: allow list and watch on it';
 const notWritten = 'events cannot be written at the moment';
 const writtenAgain = 'events are written again';
 /** The controllers here may write Warnings of their own. */
-const reportsOnly = { sources: { 'kubernetes-events': { enabled: false } } };
+const reportsOnly = { config: { sources: { 'kubernetes-events': { enabled: false } } } };
 /** As it is, only that the longest pause between two attempts is a second. */
 const impatient = { timing: { reflector: { backoffMaximumMs: 1000 } }, ...reportsOnly };
 const policyGroup = 'wgpolicyk8s.io';

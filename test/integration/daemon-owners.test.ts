@@ -23,7 +23,7 @@ interface Scope {
 }
 
 /** The controllers here write Warnings of their own. */
-const reportsOnly = { sources: { 'kubernetes-events': { enabled: false } } };
+const reportsOnly = { config: { sources: { 'kubernetes-events': { enabled: false } } } };
 
 suite('daemon: owners of Pods', () => {
   let stage: Stage;

@@ -273,7 +273,7 @@ suite('daemon: signals', () => {
   });
 
   test('it is over when it was quiet; the end of the Event says nothing; what returns has its history', async () => {
-    const settings = { sources: { [source]: { enabled: true, quietSeconds: 4 } }, timing: { sweepMs: 200 } };
+    const settings = { config: { sources: { [source]: { quietSeconds: 4 } } }, timing: { sweepMs: 200 } };
     const running = await start(settings);
     await happens('a', 3);
     const made = await counts('BackOff', 3);

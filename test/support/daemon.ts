@@ -25,7 +25,6 @@ export const everything: Config['thresholds'] = Object.fromEntries(
 export interface DaemonSettings {
   /** {} are the defaults of the product. */
   readonly thresholds?: Config['thresholds'];
-  readonly sources?: Config['sources'];
   readonly queue?: Partial<Config['queue']>;
   readonly writes?: Partial<Config['writes']>;
   /** Whole sections of the configuration file, over what is here. */
@@ -78,7 +77,6 @@ function configOf(place: DaemonPlace, settings: DaemonSettings): Config {
   return configSchema.parse({
     events: { namespace: place.namespace },
     thresholds: settings.thresholds ?? everything,
-    sources: settings.sources ?? {},
     queue: settings.queue ?? {},
     writes: { perSecond: 0, ...settings.writes },
     server: { host: '127.0.0.1', metricsPort: 0 },
