@@ -141,6 +141,16 @@ suite('signals', () => {
     await signals.end();
   });
 
+  test('objects that come and go in numbers are no loss of reports', async (t) => {
+    const signals = open(t);
+    for (const object of ['a', 'b', 'c', 'd']) signals.tellThat(object, 'x');
+    assert.equal(signals.world.life.health.live('tool.example|Report', 'tool'), 0);
+    for (const object of ['a', 'b', 'c', 'd']) signals.remove(object);
+    assert.deepEqual(signals.world.life.halts, []);
+    assert.equal(signals.world.life.reports.objects, 0, 'nothing of them is remembered there');
+    await signals.end();
+  });
+
   test('replays, listings and restarts count nothing again', async (t) => {
     const signals = open(t);
     signals.tellThat('a', 'x', 5);
