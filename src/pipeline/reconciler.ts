@@ -97,6 +97,11 @@ export class Reconciler {
     return this.#podWaits.wantedPods;
   }
 
+  /** How many objects that count signals are known. */
+  get countingObjects(): number {
+    return this.#signals.countingObjects;
+  }
+
   /** Takes in what an object of a source says now. `version` is its resourceVersion, where it has one. */
   read(key: string, source: string, readings: readonly Reading[], moment: Moment, version = ''): void {
     const { reports, lookUpPod, judge } = this.#parts;

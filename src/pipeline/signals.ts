@@ -57,6 +57,11 @@ export class Signals {
     this.#recent = new RecentSignals(parts.settings.stepsMs);
   }
 
+  /** How many objects that count are known. */
+  get countingObjects(): number {
+    return this.#ledger.objects;
+  }
+
   /** Takes in what an object says happened. Nothing of it is noted when the queue is full: it is read again then. */
   take(object: ReportObject, plan: Plan, moment: Moment): void {
     const { books } = this.#parts;

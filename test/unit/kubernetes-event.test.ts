@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
+import { EventFold } from '../../src/cli/event-fold.ts';
 import { buildEvent, contentHash } from '../../src/pipeline/event-builder.ts';
 import { identify, OwnerResolver } from '../../src/pipeline/identity.ts';
 import { noPods } from '../../src/pipeline/owner.ts';
@@ -195,6 +196,22 @@ suite('traps of Kubernetes Events', () => {
     assert.equal(read({ reportingComponent: 'kyverno-scan' }), 1);
     assert.equal(read({ involvedObject: { ...pod, apiVersion: 'zen.kube-zen.io/v1', kind: 'ZenAgentEvent' } }), 0);
     for (const type of ['Normal', 'warning', '37', undefined, 7]) assert.equal(read({ type }), 0);
+  });
+
+  test('scan adds up what several Events count, and counts an Event that is in two files once', () => {
+    const fold = new EventFold('zen-system');
+    const add = (document: RawDocument) => {
+      for (const reading of kubernetesEvent.read(document, { now: readAt })) fold.add(reading, readAt);
+    };
+    add(core());
+    add(core({ count: 12, lastTimestamp: '2025-11-02T08:20:00Z' }));
+    add(core());
+    add(core({ metadata: { name: 'web.2', namespace: 'store' }, count: 30 }));
+    const [event, ...others] = fold.sorted();
+    assert.equal(others.length, 0);
+    assert.equal(event?.status?.count, 42);
+    assert.equal(event?.status?.firstSeen, '2025-11-02T08:00:00.000Z');
+    assert.equal(event?.status?.lastSeen, '2025-11-02T08:20:00.000Z');
   });
 
   test('a reason that nobody knows is info, in its exact spelling', () => {

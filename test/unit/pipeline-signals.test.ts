@@ -145,9 +145,11 @@ suite('signals', () => {
     const signals = open(t);
     for (const object of ['a', 'b', 'c', 'd']) signals.tellThat(object, 'x');
     assert.equal(signals.world.life.health.live('tool.example|Report', 'tool'), 0);
+    assert.equal(signals.world.life.reconciler.countingObjects, 4);
     for (const object of ['a', 'b', 'c', 'd']) signals.remove(object);
     assert.deepEqual(signals.world.life.halts, []);
-    assert.equal(signals.world.life.reports.objects, 0, 'nothing of them is remembered there');
+    assert.equal(signals.world.life.reports.objects, 0);
+    assert.equal(signals.world.life.reconciler.countingObjects, 0, 'memory is bounded by what is there');
     await signals.end();
   });
 
