@@ -6,6 +6,7 @@
  */
 import type { Severity } from '../api/words.ts';
 
+/** What a reason comes to. */
 export interface Reason {
   readonly severity: Severity;
   /** What it means, for the title; undefined for reasons that anybody may make up. */
