@@ -44,6 +44,12 @@ export interface Again {
 /** How far an intent came. */
 export type Step = Ending | Again;
 
+/** The content was put in place; what else the intent says is still to be done. */
+interface Replaced {
+  readonly kind: 'replaced';
+  readonly event: StoredEvent;
+}
+
 export interface EventChangesParts {
   readonly store: EventStore;
   readonly index: EventIndex;
@@ -129,8 +135,8 @@ class Change {
     let changed: Step = { kind: 'unchanged' };
     if (contentHash(current) !== intent.contentHash) {
       const replaced = await this.#replace(intent, current);
-      if (replaced === 'conflict' || 'kind' in replaced) return replaced;
-      event = replaced;
+      if (replaced === 'conflict' || replaced.kind !== 'replaced') return replaced;
+      event = replaced.event;
       changed = { kind: 'changed' };
     }
     if (event.status?.phase === 'Resolved') {
@@ -144,13 +150,13 @@ class Change {
   }
 
   /** Puts the intent's content in place of the stored one. */
-  async #replace(intent: WritingIntent, current: StoredEvent): Promise<StoredEvent | Step | 'conflict'> {
+  async #replace(intent: WritingIntent, current: StoredEvent): Promise<Replaced | Step | 'conflict'> {
     const wanted = JSON.parse(intent.body) as ZenAgentEvent;
     const answer = await this.#store.replace(current, keepWhatIsNotOurs(wanted, current));
     if (answer.kind !== 'changed') return answer.kind === 'conflict' ? 'conflict' : stepFor(answer);
     if (isEditedByOthers(current)) this.#parts.tampered(intent, 'mended');
     this.#parts.own.answered(answer.event);
-    return answer.event;
+    return { kind: 'replaced', event: answer.event };
   }
 
   /** Sees to it that status.count is what the intent says. A failure leaves the intent to be carried out again. */
@@ -247,8 +253,8 @@ class Change {
       let event = current;
       if (mustBeTold(intent, current)) {
         const replaced = await this.#replace(intent, current);
-        if (replaced === 'conflict' || 'kind' in replaced) return replaced;
-        event = replaced;
+        if (replaced === 'conflict' || replaced.kind !== 'replaced') return replaced;
+        event = replaced.event;
       }
       const wasResolved = event.status?.phase === 'Resolved';
       const answer = await this.#patch(event, {

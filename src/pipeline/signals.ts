@@ -106,7 +106,7 @@ export class Signals {
   #ask(kept: Kept, nature: SignalNature, owed: number, { object, plan, moment }: From): boolean {
     const { index, queue, books, markDirty, reject } = this.#parts;
     // By hand: its event is kept true all the same.
-    const isMuted = index.isMuted(index.find(kept.name), moment.now);
+    const isMuted = index.muted.has(index.find(kept.name), moment.now);
     const occurrences = isMuted ? 0 : owed;
     const intent = this.#intent({ ...kept, occurrences }, nature, owed, plan, moment);
     if ('place' in intent) {

@@ -2,7 +2,7 @@
  * A model of the events on an API server, for unit tests of the pipeline: resourceVersions, status defaults, conflicts,
  * and a watch whose echo comes when the test says. It proves nothing about a cluster; test/integration does.
  */
-import { fieldManager, type ZenAgentEvent } from '../../src/api/event.ts';
+import { apiVersion, fieldManager, kind, type ZenAgentEvent } from '../../src/api/event.ts';
 import type { Answer, StatusPatch, StoredEvent } from '../../src/api/stored-event.ts';
 import type { EventStore } from '../../src/pipeline/ports.ts';
 
@@ -23,6 +23,9 @@ export interface Change {
   readonly before: StoredEvent | undefined;
   readonly after: StoredEvent | undefined;
 }
+
+/** As on a real server: nobody may take an event for something else by its `kind`. */
+const typeMeta = { apiVersion, kind };
 
 export class ModelServer implements EventStore {
   readonly events = new Map<string, StoredEvent>();
@@ -61,6 +64,7 @@ export class ModelServer implements EventStore {
       return {
         kind: 'created',
         event: this.#store('create', {
+          ...typeMeta,
           metadata: { ...metadata, namespace, uid: `uid-${this.#uid}`, resourceVersion: '' },
           spec,
           status: { phase: 'Active', count: 1 },
