@@ -12,8 +12,8 @@ import type { Reporter } from './telemetry/reporter.ts';
 
 export interface CoreInformersParts {
   readonly informing: Pick<InformerOptions, 'client' | 'clock' | 'random' | 'timing'>;
-  /** Of our events. */
-  readonly namespace: string;
+  /** Of our events; undefined where they can be in any. */
+  readonly namespace: string | undefined;
   readonly own: OwnEvents;
   readonly pods: PodOwners;
   readonly namespaces: Namespaces;
@@ -23,6 +23,8 @@ export interface CoreInformersParts {
   namespaceGone(): void;
   /** Labels of a namespace are others than before: their keys. */
   labelsChanged(keys: readonly string[]): void;
+  /** A namespace is there, or about to go: events may belong elsewhere now. */
+  namespaceChanged(): void;
 }
 
 /** What every informer tells in the same way; they are small, so their listings wait for nothing. */
@@ -88,12 +90,16 @@ export function podInformer({ informing, pods, reconciler, reporter }: CoreInfor
 
 /** Namespaces, for what goes with them: metadata only. */
 export function namespaceInformer(parts: CoreInformersParts): Informer {
-  const { informing, namespaces, namespaceGone, labelsChanged, reporter } = parts;
+  const { informing, namespaces, namespaceGone, namespaceChanged, labelsChanged, reporter } = parts;
   const informer = new Informer(
     { ...informing, group: '', resource: 'namespaces', versions: ['v1'], namespaced: false, shape: 'metadata' },
     {
       ...telling('namespaces', reporter),
-      object: (object) => labelsChanged(namespaces.add(object)),
+      object(object) {
+        const before = namespaces.exists(object.metadata.name);
+        labelsChanged(namespaces.add(object));
+        if (before !== namespaces.exists(object.metadata.name)) namespaceChanged();
+      },
       gone(_namespace, name) {
         namespaces.remove(name);
         namespaceGone();

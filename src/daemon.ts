@@ -30,7 +30,9 @@ import { DirtyReports } from './pipeline/dirty-reports.ts';
 import { EventIndex } from './pipeline/event-index.ts';
 import { Lifecycle, staleCounts } from './pipeline/lifecycle.ts';
 import { LiveRules } from './pipeline/live-rules.ts';
+import { Misplaced } from './pipeline/misplaced.ts';
 import { OwnEvents } from './pipeline/own-events.ts';
+import { Placement } from './pipeline/placement.ts';
 import { Reconciler } from './pipeline/reconciler.ts';
 import { ReportHealth } from './pipeline/report-health.ts';
 import { ReportTable } from './pipeline/report-table.ts';
@@ -94,11 +96,22 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
 
   // State: what is known, wanted and owed.
   const index = new EventIndex();
-  const own = new OwnEvents(index, signalTest(sources), (event, text) => reporter.malformedMute(event, text));
   const reports = new ReportTable();
   const books = new Books();
   const pods = new PodOwners();
   const namespaces = new Namespaces();
+  const placement = new Placement({
+    mode: config.events.placement,
+    central: namespace,
+    exists: (name) => namespaces.exists(name),
+  });
+  const isAnywhere = config.events.placement === 'resource' || config.events.migrate;
+  const own = new OwnEvents(
+    index,
+    signalTest(sources),
+    (event, text) => reporter.malformedMute(event, text),
+    placement,
+  );
   const queue = new WorkQueue(config.queue, monotonicMs);
 
   // Telemetry reads the state at each scrape.
@@ -129,7 +142,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     books,
     lookUpPod: (podNamespace, name) => pods.lookUp(podNamespace, name),
     judge: rules.judge,
-    namespaceFor: () => namespace,
+    namespaceFor: (resource) => placement.namespaceFor(resource),
     cluster: cluster === '' ? undefined : cluster,
     health,
     view,
@@ -158,15 +171,18 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     budget: new WriteBudget(config.writes, monotonicMs),
     breaker: new Breaker(breakerBackoff, monotonicMs, random),
     clock,
+    placement,
     concurrency: config.writes.inFlight,
     mayWrite: () => true,
     observer: {
       ended(intent, ending) {
         reporter.ended(intent, ending, monotonicMs(), index.muted.has(index.find(intent.key), clock.now()));
         reconciler.intentEnded(intent.key, ending.kind);
+        misplaced.ended(intent, ending);
       },
       delayed: (_intent, cause, message) => reporter.delayed(cause, message),
       tampered: (intent, what) => reporter.tampered(intent, what),
+      moved: (name, from, to) => reporter.moved(name, from, to),
     },
   });
 
@@ -193,7 +209,18 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const policies = new PolicyInformers({ sources, informer: informing, reporter, policyGone: () => sweeper.soon() });
   const namespaceGone = () => sweeper.soon();
   const labelsChanged = (keys: readonly string[]) => rules.labelsChanged(keys);
-  const core = { informing, namespace, own, pods, namespaces, reconciler, reporter, namespaceGone, labelsChanged };
+  const core = {
+    informing,
+    namespace: isAnywhere ? undefined : namespace,
+    own,
+    pods,
+    namespaces,
+    reconciler,
+    reporter,
+    namespaceGone,
+    labelsChanged,
+    namespaceChanged: () => (isAnywhere ? sweeper.soon() : undefined),
+  };
   const events = eventInformer(core);
   const podList = podInformer(core);
   const namespaceList = namespaceInformer(core);
@@ -208,12 +235,22 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     handBack: (record) => reconciler.handBack(record),
     unverifiedMs: config.lifecycle.unverifiedDays * millisecondsPerDay,
   });
+  const misplaced = new Misplaced({
+    index,
+    own,
+    queue,
+    placement,
+    changed: (count) => reporter.misplaced(count),
+    more: () => sweeper.soon(),
+  });
   const sweeper = new Sweeper({
     intervalMs: timing?.sweepMs ?? sweepMs,
     soonMs: Math.min(soonMs, timing?.sweepMs ?? soonMs),
     // While the server does not answer, nothing is known to be away.
     sweep() {
-      if (isSynced() && events.state.kind === 'live') lifecycle.sweep({ now: clock.now(), monotonicMs: monotonicMs() });
+      if (!isSynced() || events.state.kind !== 'live') return;
+      lifecycle.sweep({ now: clock.now(), monotonicMs: monotonicMs() });
+      if (isAnywhere) misplaced.sweep(monotonicMs());
     },
   });
   const needsPods = sources.some((source) => source.needsPods);
@@ -308,6 +345,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       ownEvents: () => index.size,
       foreignEvents: () => own.foreignCount,
       mutedEvents: () => index.muted.count(clock.now()),
+      misplacedEvents: () => misplaced.count,
       reports: () => reports.objects,
       droppedLogLines: () => logger.dropped(),
       staleEvents: () => staleCounts(index),

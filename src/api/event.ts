@@ -66,6 +66,8 @@ export const reportAnnotation = 'zen.kube-zen.io/report';
 /** Annotations by which people mute one event: until when (RFC 3339 or a date), and why. */
 export const mutedUntilAnnotation = 'zen.kube-zen.io/muted-until';
 export const mutedReasonAnnotation = 'zen.kube-zen.io/muted-reason';
+/** Annotation of an event that was moved: namespace and uid of the one that it was made from. */
+export const movedFromAnnotation = 'zen.kube-zen.io/moved-from';
 /** The field manager of every write of ours: what another manager owns in spec was changed by somebody else. */
 export const fieldManager = 'zen-watcher';
 /** The condition that is False while nobody reports about the finding any more. */

@@ -1,5 +1,6 @@
 /** The configuration: one schema, from which the type and the defaults follow. What users write, not what code passes on. */
 import * as z from 'zod/mini';
+import { placementModes } from '../pipeline/placement.ts';
 import { logLevels } from '../telemetry/logger.ts';
 import { rulesShape, severityWordsSchema } from './rules-schema.ts';
 
@@ -11,6 +12,10 @@ const port = z.int().check(z.gte(0), z.lte(65535));
 const eventsSchema = z.strictObject({
   /** Namespace that events are written to. */
   namespace: z._default(namespaceName, 'zen-system'),
+  /** central: all events in `namespace`; resource: each in the namespace of its resource (docs/placement.md). */
+  placement: z._default(z.enum(placementModes), 'central'),
+  /** With central placement: watch events in all namespaces and bring them home. */
+  migrate: z._default(z.boolean(), false),
   /** Name of the cluster for spec.cluster; '' leaves it out. */
   cluster: z._default(z.string().check(z.maxLength(128)), ''),
 });

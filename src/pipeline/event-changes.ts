@@ -11,6 +11,8 @@ import { messageOf } from '../lib/error-message.ts';
 import type { RejectionReason } from '../sources/source.ts';
 import { contentHash, isOurLabel } from './event-builder.ts';
 import type { EventIndex } from './event-index.ts';
+import type { MoveStep } from './event-move.ts';
+import { moveEvent } from './event-move.ts';
 import type { FencedAnswer } from './fenced-store.ts';
 import { FencedStore } from './fenced-store.ts';
 import type {
@@ -23,13 +25,15 @@ import type {
   WritingIntent,
 } from './intent.ts';
 import { isWriting } from './intent.ts';
+import { whereItIs } from './intent-place.ts';
 import type { OwnEvents } from './own-events.ts';
 import { isEditedByOthers } from './own-events.ts';
+import type { Placement } from './placement.ts';
 import type { EventStore } from './ports.ts';
 
 /** How an intent ended. */
 export type Ending =
-  | { readonly kind: 'created' | 'changed' | 'reopened' | 'resolved' | 'removed' | 'unchanged' | 'fenced' }
+  | { readonly kind: 'created' | 'changed' | 'reopened' | 'resolved' | 'removed' | 'moved' | 'unchanged' | 'fenced' }
   | { readonly kind: 'rejected'; readonly reason: RejectionReason; readonly message: string };
 
 /** To be tried again; `rest` is what is left of the intent where a part of it was done. */
@@ -59,6 +63,10 @@ export interface EventChangesParts {
   mayWrite(partition: string): boolean;
   /** An event of ours was found with content that is not ours; it was put right. */
   tampered(intent: Intent, what: 'replaced' | 'mended'): void;
+  /** Without one every event is where its intent says. */
+  readonly placement?: Placement | undefined;
+  /** An event was moved to the namespace that it belongs to. */
+  moved?(name: string, from: string, to: string): void;
 }
 
 /** How often one intent re-reads a conflicting event before it goes back to the queue. */
@@ -98,7 +106,26 @@ class Change {
     this.#store = store;
   }
 
-  carryOut(intent: Intent): Promise<Step> {
+  /** The parts of a move (or what is left of one) come first: until they are joined, there is no one event to change. */
+  async carryOut(intent: Intent): Promise<Step> {
+    const { own, placement } = this.#parts;
+    if (placement === undefined) return this.#carryOutThere(intent);
+    if (intent.kind === 'move') return stepForMove(await this.#move(intent, placement));
+    if (own.elsewhere(intent.key) !== undefined) await this.#move(intent, placement);
+    const step = await this.#carryOutThere(whereItIs(intent, this.#parts.index, placement));
+    // The namespace of a resource went away under us: that stops no other, and the next try finds the event's new place.
+    const isVanished =
+      step.kind === 'again' && step.cause === 'namespace-missing' && intent.namespace !== placement.central;
+    return isVanished ? { ...step, cause: 'conflict' } : step;
+  }
+
+  #move(intent: Intent, placement: Placement): Promise<MoveStep> {
+    const { index, own, moved } = this.#parts;
+    const told = (name: string, from: string, to: string) => moved?.(name, from, to);
+    return moveEvent(intent.key, { store: this.#store, index, own, placement, moved: told });
+  }
+
+  #carryOutThere(intent: Intent): Promise<Step> {
     switch (intent.kind) {
       case 'present':
         return this.#present(intent);
@@ -110,6 +137,8 @@ class Change {
         return this.#converge(intent, (current) => this.#remove(intent, current));
       case 'signal':
         return this.#signal(intent);
+      case 'move':
+        return Promise.resolve({ kind: 'unchanged' });
     }
   }
 
@@ -191,7 +220,7 @@ class Change {
     const removed = await this.#store.remove(event);
     if (removed.kind === 'conflict') return 'conflict';
     if (removed.kind !== 'changed' && removed.kind !== 'gone') return stepFor(removed);
-    this.#parts.own.missing(event.metadata.name);
+    this.#parts.own.missing(event.metadata.name, event.metadata.namespace);
     return { kind: 'removed' };
   }
 
@@ -207,7 +236,7 @@ class Change {
       return { kind: 'resolved' };
     }
     if (answer.kind === 'gone') {
-      own.missing(intent.key);
+      own.missing(intent.key, intent.namespace);
       return { kind: 'unchanged' };
     }
     if (answer.kind !== 'conflict') return stepFor(answer);
@@ -289,7 +318,7 @@ class Change {
         if (step !== 'conflict') return step;
         continue;
       }
-      own.missing(intent.key);
+      own.missing(intent.key, intent.namespace);
       if (!isWriting(intent)) return { kind: 'unchanged' };
       if (current !== undefined) {
         const removed = await this.#store.remove(current);
@@ -305,6 +334,11 @@ class Change {
     }
     return { kind: 'again', cause: 'conflict', message: 'the event kept changing under us', afterMs: 0 };
   }
+}
+
+function stepForMove(step: MoveStep): Step {
+  if (step.kind === 'settled') return { kind: 'unchanged' };
+  return step.kind === 'moved' ? { kind: step.kind } : stepFor(step);
 }
 
 /** What an answer means that is neither success nor a conflict that can be read. */

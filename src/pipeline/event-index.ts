@@ -131,6 +131,10 @@ export class EventIndex {
     return this.#namespaces.word(this.#namespace[row] ?? 0);
   }
 
+  setNamespace(row: Row, namespace: string): void {
+    this.#namespace[row] = this.#namespaces.number(namespace);
+  }
+
   /** Namespace of the resource; '' for cluster-scoped ones. */
   resourceNamespace(row: Row): string {
     return this.#namespaces.word(this.#resourceNamespace[row] ?? 0);

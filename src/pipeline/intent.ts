@@ -63,6 +63,11 @@ export interface RemovalIntent extends IntentBase {
   readonly at: Date;
 }
 
+/** The event shall be in the namespace that it belongs to, and in no other (event-move.ts). Nothing else changes. */
+export interface MoveIntent extends IntentBase {
+  readonly kind: 'move';
+}
+
 /** It happened again. Adds to an earlier signal intent of the key. */
 export interface SignalIntent extends IntentBase {
   readonly kind: 'signal';
@@ -75,7 +80,7 @@ export interface SignalIntent extends IntentBase {
 }
 
 /** One intent. */
-export type Intent = PresentIntent | ResolvedIntent | FreshnessIntent | RemovalIntent | SignalIntent;
+export type Intent = PresentIntent | ResolvedIntent | FreshnessIntent | RemovalIntent | MoveIntent | SignalIntent;
 
 /** An intent that can make the event. */
 export type WritingIntent = PresentIntent | SignalIntent;
@@ -87,7 +92,7 @@ export function isWriting(intent: Intent): intent is WritingIntent {
 
 /** Whether the event will be there and Active once what is coming was carried out. */
 export function willBeActive(isActive: boolean, coming: Intent | undefined): boolean {
-  if (coming === undefined || coming.kind === 'freshness') return isActive;
+  if (coming === undefined || coming.kind === 'freshness' || coming.kind === 'move') return isActive;
   return isWriting(coming);
 }
 

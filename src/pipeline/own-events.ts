@@ -13,12 +13,22 @@ import { contentHash } from './event-builder.ts';
 import type { EventIndex, Row } from './event-index.ts';
 import type { FindingFacts, StoredState } from './event-state.ts';
 import { resourceHash } from './evidence.ts';
+import type { Placement } from './placement.ts';
 import { reportKindOf } from './report-table.ts';
 
 /** What was learnt about an event that is ours. */
 export interface Observation {
   readonly row: Row;
   readonly origin: ObjectReference | undefined;
+}
+
+/** A second place of an event. */
+export interface Elsewhere {
+  readonly namespace: string;
+  /** As the event there says. */
+  readonly resourceNamespace: string;
+  /** What the watch showed last of it; '' when it showed nothing yet. */
+  readonly version: string;
 }
 
 const fingerprintPattern = /^[a-z2-7]{52}$/;
@@ -51,13 +61,33 @@ export class OwnEvents {
   /** While a request about an event is under way: the version known before, and those that the watch showed meanwhile. */
   readonly #underWay = new Map<string, { readonly before: string | undefined; readonly shown: Set<string> }>();
   readonly #foreign = new Set<string>();
+  /** Events of which a second one lies in another namespace than the one that the index knows: see event-move.ts. */
+  readonly #elsewhere = new Map<string, Elsewhere>();
+  readonly #placement: Placement | undefined;
   /** resourceVersion of the last complete listing, where it is known. */
   #listedAt = '';
 
-  constructor(index: EventIndex, isSignal: IsSignal = () => false, malformedMute: TellMalformedMute = () => {}) {
+  /** Without a placement all events are expected in one namespace. */
+  constructor(
+    index: EventIndex,
+    isSignal: IsSignal = () => false,
+    malformedMute: TellMalformedMute = () => {},
+    placement?: Placement,
+  ) {
     this.#index = index;
     this.#isSignal = isSignal;
     this.#malformedMute = malformedMute;
+    this.#placement = placement;
+  }
+
+  /** Where else than in the index's place an event of that name lies. */
+  elsewhere(name: string): Elsewhere | undefined {
+    return this.#elsewhere.get(name);
+  }
+
+  /** The names of all events that lie in a second place. */
+  namesElsewhere(): Iterable<string> {
+    return this.#elsewhere.keys();
   }
 
   /** Events of older versions or by hand, which we leave alone. */
@@ -94,12 +124,16 @@ export class OwnEvents {
   /** Takes in what a listing or the watch shows. Undefined: foreign, or nothing that was not known. */
   observe(event: StoredEvent): Observation | undefined {
     const { name, namespace, resourceVersion } = event.metadata;
-    if (!isOwn(event)) {
+    if (!isOwn(event) || !this.#isInPlace(event)) {
       this.#foreign.add(`${namespace}/${name}`);
       return undefined;
     }
+    if (this.#isSecond(event)) {
+      this.#noteElsewhere(event);
+      return undefined;
+    }
     this.#underWay.get(name)?.shown.add(resourceVersion);
-    const row = this.#index.obtain(name, namespace);
+    const row = this.#obtainIn(namespace, name);
     this.#unlisted.delete(row);
     const unseen = this.#unseen.get(row);
     if (unseen !== undefined) {
@@ -115,7 +149,8 @@ export class OwnEvents {
   gone(namespace: string, name: string): Row {
     this.#foreign.delete(`${namespace}/${name}`);
     const row = this.#index.find(name);
-    if (row === 0 || this.#unseen.has(row)) return 0;
+    if (this.#elsewhere.get(name)?.namespace === namespace) this.#elsewhere.delete(name);
+    if (row === 0 || this.#unseen.has(row) || this.#isOnServerBut(row, namespace)) return 0;
     this.#unlisted.delete(row);
     this.#index.clearStored(row);
     return row;
@@ -139,28 +174,77 @@ export class OwnEvents {
    */
   answered(event: StoredEvent, knownHash?: number): Row {
     const { name, namespace, resourceVersion } = event.metadata;
-    const row = this.#index.obtain(name, namespace);
+    const second = this.#elsewhere.get(name);
+    const shownElsewhere = second?.namespace === namespace ? second.version : '';
+    const row = this.#obtainIn(namespace, name);
     // The watch can be faster than the answer: then what it shows is as new as the answer, or newer.
     const underWay = this.#underWay.get(name);
     if (underWay?.before === resourceVersion || underWay?.shown.has(resourceVersion)) return row;
     if (this.#index.isOnServer(row)) {
       const known = this.#index.resourceVersion(row);
       if (known === resourceVersion || isNewer(known, resourceVersion)) return row;
-    } else if (isNewer(this.#listedAt, resourceVersion)) return row;
+    } else if (shownElsewhere === '' && isNewer(this.#listedAt, resourceVersion)) return row;
     this.#store(row, event, knownHash);
-    this.#unseen.set(row, resourceVersion);
+    if (shownElsewhere !== resourceVersion) this.#unseen.set(row, resourceVersion);
     return row;
   }
 
   /** A read of ours found no such event. What the watch showed meanwhile is left to it: it will show the deletion too. */
-  missing(name: string): void {
+  missing(name: string, namespace?: string): void {
     const row = this.#index.find(name);
-    if (row === 0) return;
+    if (namespace !== undefined && this.#elsewhere.get(name)?.namespace === namespace) this.#elsewhere.delete(name);
+    if (row === 0 || (namespace !== undefined && this.#isOnServerBut(row, namespace))) return;
     const isLeftToWatch = !this.#unseen.has(row) && (this.#underWay.get(name)?.shown.size ?? 0) > 0;
     if (isLeftToWatch) return;
     this.#unseen.delete(row);
     this.#unlisted.delete(row);
     this.#index.clearStored(row);
+  }
+
+  /** The row of an event that is the one to be known now: one that was known in another namespace is the second from here. */
+  #obtainIn(namespace: string, name: string): Row {
+    const index = this.#index;
+    const row = index.obtain(name, namespace);
+    if (this.#isOnServerBut(row, namespace)) {
+      const second = {
+        namespace: index.namespace(row),
+        resourceNamespace: index.resourceNamespace(row),
+        version: this.#unseen.has(row) ? '' : index.resourceVersion(row),
+      };
+      if (this.#placement?.isPlace(second.namespace, second.resourceNamespace)) this.#elsewhere.set(name, second);
+      index.clearStored(row);
+      this.#unseen.delete(row);
+      this.#unlisted.delete(row);
+    } else if (this.#elsewhere.get(name)?.namespace === namespace) this.#elsewhere.delete(name);
+    index.setNamespace(row, namespace);
+    return row;
+  }
+
+  /** Whether it can have been put there by us. */
+  #isInPlace({ metadata, spec }: StoredEvent): boolean {
+    return this.#placement?.isPlace(metadata.namespace, spec.resource?.namespace ?? '') ?? true;
+  }
+
+  /** Whether another event of that name is known already that is the one to be known: it is where it belongs, or was first. */
+  #isSecond({ metadata, spec }: StoredEvent): boolean {
+    const row = this.#index.find(metadata.name);
+    if (row === 0 || !this.#isOnServerBut(row, metadata.namespace)) return false;
+    const home = this.#placement?.namespaceFor({ namespace: this.#index.resourceNamespace(row) });
+    return home !== metadata.namespace || this.#index.resourceNamespace(row) !== (spec.resource?.namespace ?? '');
+  }
+
+  /** What is about to go, or speaks of a resource in another namespace, is left alone. */
+  #noteElsewhere({ metadata, spec }: StoredEvent): void {
+    const { name, namespace, deletionTimestamp } = metadata;
+    const resourceNamespace = spec.resource?.namespace ?? '';
+    if (this.#index.resourceNamespace(this.#index.find(name)) !== resourceNamespace) {
+      this.#foreign.add(`${namespace}/${name}`);
+    } else if (deletionTimestamp === undefined)
+      this.#elsewhere.set(name, { namespace, resourceNamespace, version: metadata.resourceVersion });
+  }
+
+  #isOnServerBut(row: Row, namespace: string): boolean {
+    return this.#index.isOnServer(row) && this.#index.namespace(row) !== namespace;
   }
 
   #store(row: Row, event: StoredEvent, knownHash?: number): void {

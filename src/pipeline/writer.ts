@@ -14,6 +14,7 @@ import { EventChanges } from './event-changes.ts';
 import type { EventIndex } from './event-index.ts';
 import type { Intent } from './intent.ts';
 import type { OwnEvents } from './own-events.ts';
+import type { Placement } from './placement.ts';
 import type { EventStore } from './ports.ts';
 import type { WorkQueue } from './work-queue.ts';
 import type { WriteBudget } from './write-budget.ts';
@@ -24,6 +25,7 @@ export interface WriterObserver {
   delayed(intent: Intent, cause: RetryCause, message: string, waitMs: number): void;
   /** An event of ours was found with content that is not ours; it was put right. */
   tampered(intent: Intent, what: 'replaced' | 'mended'): void;
+  moved?(name: string, from: string, to: string): void;
 }
 
 export interface WriterParts {
@@ -35,6 +37,7 @@ export interface WriterParts {
   readonly budget: WriteBudget;
   readonly breaker: Breaker;
   readonly clock: Clock;
+  readonly placement?: Placement | undefined;
   readonly observer: WriterObserver;
   /** Requests in flight at the most. */
   readonly concurrency: number;
@@ -62,6 +65,8 @@ export class Writer {
       index: parts.index,
       own: parts.own,
       clock: parts.clock,
+      placement: parts.placement,
+      moved: (name, from, to) => parts.observer.moved?.(name, from, to),
       mayWrite: (partition) => parts.mayWrite(partition),
       tampered: (intent, what) => parts.observer.tampered(intent, what),
     });

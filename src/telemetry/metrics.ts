@@ -18,6 +18,8 @@ export interface Gauges {
   ownEvents(): number;
   foreignEvents(): number;
   mutedEvents(): number;
+  /** Own events that are not in the namespace that they belong to. */
+  misplacedEvents(): number;
   reports(): number;
   /** Active events whose condition Fresh is False, by its reason. */
   staleEvents(): Readonly<Record<StaleReason, number>>;
@@ -41,6 +43,7 @@ export interface Metrics {
   readonly events: Counter<'source' | 'category' | 'severity'>;
   readonly writes: Counter<'outcome'>;
   readonly tampered: Counter<'action'>;
+  readonly moved: Counter;
   readonly retries: Counter<'cause'>;
   readonly rereads: Counter<'reason'>;
   readonly rejections: Counter<'source' | 'reason'>;
@@ -58,6 +61,7 @@ export const writeOutcomes = [
   'reopened',
   'resolved',
   'removed',
+  'moved',
   'unchanged',
   'rejected',
   'fenced',
@@ -87,6 +91,11 @@ export function createMetrics(sources: readonly Source[], gauges: Gauges, versio
       name: 'zen_watcher_tampered_events_total',
       help: 'Events of ours found with content that was not ours, by what was done.',
       labelNames: ['action'],
+      registers,
+    }),
+    moved: new Counter({
+      name: 'zen_watcher_moved_events_total',
+      help: 'Events moved to the namespace that they belong to.',
       registers,
     }),
     retries: new Counter({
@@ -182,6 +191,9 @@ function gaugesOf(registry: Registry, gauges: Gauges, version: string): void {
   gauge('zen_watcher_known_events', 'Own events known, wanted or on the server.', () => gauges.ownEvents());
   gauge('zen_watcher_foreign_events', 'Events of older versions or by hand, left alone.', () => gauges.foreignEvents());
   gauge('zen_watcher_muted_events', 'Events muted by an annotation.', () => gauges.mutedEvents());
+  gauge('zen_watcher_misplaced_events', 'Own events waiting to be moved to their namespace.', () =>
+    gauges.misplacedEvents(),
+  );
   gauge('zen_watcher_reports', 'Reports known.', () => gauges.reports());
   gauge(
     'zen_watcher_halted_channels',

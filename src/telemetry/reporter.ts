@@ -182,6 +182,17 @@ export class Reporter {
     });
   }
 
+  moved(name: string, from: string, to: string): void {
+    this.#parts.metrics.moved.inc();
+    this.#parts.logger.debug('event moved', { event: name, from, to });
+  }
+
+  /** Events were found in namespaces that they do not belong to, or the last of them was moved. */
+  misplaced(count: number): void {
+    if (count > 0) this.#parts.logger.info('events are moved to the namespaces that they belong to', { events: count });
+    else this.#parts.logger.info('all events are in the namespaces that they belong to');
+  }
+
   rereadFailed(object: string, error: unknown): void {
     const message = messageOf(error);
     if (this.#told.has(object)) return;
