@@ -1,6 +1,7 @@
 /** Every file of the repository that is made from code. A new one is one more row here; tests and CI compare them all. */
 import { stringify } from 'yaml';
 import { customResourceDefinition } from '../../src/api/crd.ts';
+import { clusterRole, peopleRoles } from '../../src/api/roles.ts';
 
 /** A generated file: where it belongs, from the root of the repository, and what it must hold. */
 export interface GeneratedFile {
@@ -11,6 +12,10 @@ export interface GeneratedFile {
 /** The table that `npm run generate` writes and `npm run generate -- --check` compares. */
 export const generatedFiles: readonly GeneratedFile[] = [
   { file: 'crds/zenagentevents.zen.kube-zen.io.yaml', render: () => yaml('src/api', customResourceDefinition()) },
+  ...peopleRoles.map((role) => ({
+    file: `config/rbac/${role.name}.yaml`,
+    render: () => yaml('src/api/roles.ts', clusterRole(role)),
+  })),
 ];
 
 function yaml(madeFrom: string, document: unknown): string {

@@ -35,6 +35,7 @@ const chunkBytes = 4 * 1024 * 1024;
 export class AuditLog {
   readonly #path: string;
   readonly #writes: AuditedWrite[] = [];
+  readonly #reads: AuditedWrite[] = [];
   #offset = 0;
   #rest: Buffer = Buffer.alloc(0);
 
@@ -49,6 +50,18 @@ export class AuditLog {
   writes(namespace: string, skip = 0): AuditedWrite[] {
     this.#catchUp();
     return this.#writes.filter((write) => write.namespace === namespace).slice(skip);
+  }
+
+  /** All requests so far of an account about events, in any namespace: reads and writes. namespace '' is all of them. */
+  requestsOf(user: string): AuditedWrite[] {
+    this.#catchUp();
+    return [...this.#reads, ...this.#writes].filter((request) => request.user === user);
+  }
+
+  /** All writes so far to events, in any namespace. */
+  allWrites(): readonly AuditedWrite[] {
+    this.#catchUp();
+    return this.#writes;
   }
 
   #catchUp(): void {
@@ -72,7 +85,9 @@ export class AuditLog {
     for (const line of bytes.toString('utf8', 0, end).split('\n')) {
       if (!line.includes(`"resource":"${plural}"`)) continue;
       const entry = JSON.parse(line) as AuditEntry;
-      if (entry.stage !== 'RequestReceived' && mutating.includes(entry.verb)) this.#writes.push(asWrite(entry));
+      if (entry.stage === 'RequestReceived') continue;
+      if (mutating.includes(entry.verb)) this.#writes.push(asWrite(entry));
+      else if (entry.objectRef?.resource === plural) this.#reads.push(asWrite(entry));
     }
   }
 }

@@ -2,7 +2,8 @@
  * A service account with exactly the rights that the daemon needs, computed from the registry: the tests exercise least
  * privilege, and unlike system:masters it is subject to the API server's priority and fairness.
  */
-import { group, plural } from '../../src/api/event.ts';
+import type { RoleRule } from '../../src/api/roles.ts';
+import { daemonEventRules } from '../../src/api/roles.ts';
 import { sources } from '../../src/sources/registry.ts';
 import type { Rest } from './rest.ts';
 
@@ -16,11 +17,7 @@ export interface DaemonAccount {
 }
 
 /** A rule as RBAC has it. */
-export interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly verbs: readonly string[];
-}
+export type Rule = RoleRule;
 
 const name = 'zen-watcher';
 const rbac = '/apis/rbac.authorization.k8s.io/v1';
@@ -45,12 +42,6 @@ export const readRules: readonly Rule[] = [
   ),
 ];
 
-/** What it does with events, in their namespace. */
-export const writeRules: readonly Rule[] = [
-  { apiGroups: [group], resources: [plural], verbs: ['create', 'get', 'list', 'watch', 'update', 'delete'] },
-  { apiGroups: [group], resources: [`${plural}/status`], verbs: ['patch'] },
-];
-
 /** Makes the account in the namespace of its events. `rules` are those of its ClusterRole, when other than all. */
 export async function makeDaemonAccount(rest: Rest, namespace: string, rules = readRules): Promise<DaemonAccount> {
   const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
@@ -70,7 +61,7 @@ export async function makeDaemonAccount(rest: Rest, namespace: string, rules = r
 /** Lets an account write events in a namespace; its own, when nothing else is said. */
 export async function allowWriting(rest: Rest, accountNamespace: string, namespace = accountNamespace): Promise<void> {
   const role = `${name}-${accountNamespace}`;
-  await create(rest, `${rbac}/namespaces/${namespace}/roles`, { metadata: { name: role }, rules: writeRules });
+  await create(rest, `${rbac}/namespaces/${namespace}/roles`, { metadata: { name: role }, rules: daemonEventRules });
   await create(rest, `${rbac}/namespaces/${namespace}/rolebindings`, {
     metadata: { name: role },
     roleRef: { apiGroup: roleGroup, kind: 'Role', name: role },

@@ -39,11 +39,16 @@ export class ModelServer implements EventStore {
   fault: (verb: Verb, name: string) => Fault = () => 'none';
   /** What passes between the request and its answer. */
   latency: () => Promise<void> = () => Promise.resolve();
-  #version = 100;
+  readonly #versions: { last: number };
   #uid = 0;
 
+  /** Servers that share their versions are namespaces of one. */
+  constructor(versions = { last: 100 }) {
+    this.#versions = versions;
+  }
+
   get version(): number {
-    return this.#version;
+    return this.#versions.last;
   }
 
   async read(_namespace: string, name: string): Promise<StoredEvent | undefined> {
@@ -155,8 +160,8 @@ export class ModelServer implements EventStore {
   }
 
   #versioned(event: StoredEvent): StoredEvent {
-    this.#version += 1;
-    return { ...event, metadata: { ...event.metadata, resourceVersion: String(this.#version) } };
+    this.#versions.last += 1;
+    return { ...event, metadata: { ...event.metadata, resourceVersion: String(this.#versions.last) } };
   }
 
   async #request(verb: Verb, name: string, act: () => Answer): Promise<Answer> {
