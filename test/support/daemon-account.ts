@@ -42,6 +42,9 @@ export const readRules: readonly Rule[] = [
   ),
 ];
 
+/** What it does with events. */
+export const writeRules: readonly Rule[] = daemonEventRules;
+
 /** Makes the account in the namespace of its events. `rules` are those of its ClusterRole, when other than all. */
 export async function makeDaemonAccount(rest: Rest, namespace: string, rules = readRules): Promise<DaemonAccount> {
   const accounts = `/api/v1/namespaces/${namespace}/serviceaccounts`;
@@ -61,7 +64,7 @@ export async function makeDaemonAccount(rest: Rest, namespace: string, rules = r
 /** Lets an account write events in a namespace; its own, when nothing else is said. */
 export async function allowWriting(rest: Rest, accountNamespace: string, namespace = accountNamespace): Promise<void> {
   const role = `${name}-${accountNamespace}`;
-  await create(rest, `${rbac}/namespaces/${namespace}/roles`, { metadata: { name: role }, rules: daemonEventRules });
+  await create(rest, `${rbac}/namespaces/${namespace}/roles`, { metadata: { name: role }, rules: writeRules });
   await create(rest, `${rbac}/namespaces/${namespace}/rolebindings`, {
     metadata: { name: role },
     roleRef: { apiGroup: roleGroup, kind: 'Role', name: role },
