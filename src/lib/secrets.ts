@@ -19,7 +19,8 @@ const secretShapes: readonly Shape[] = [
   [/\bAIza[A-Za-z0-9_-]{35,}/g, () => mask],
   [/[A-Za-z0-9_.-]{20,}/g, (run) => maskWebToken(run)],
   [
-    /\b(bearer|basic) ([A-Za-z0-9._~+/=-]{8,})/gi,
+    // A second scheme may be glued to the end of the first one's value.
+    /\b(bearer|basic) ([A-Za-z0-9._~+/=-]{8,}(?:(?<=bearer|basic) [A-Za-z0-9._~+/=-]{8,})*)/gi,
     (all, scheme, value = '') => (looksRandom(value) ? `${scheme} ${mask}` : all),
   ],
   [/:\/\/([^\s:/@]{0,128}):[^\s/@]{1,256}@/g, (_, user) => `://${user}:${mask}@`],
