@@ -19,13 +19,13 @@ const secretShapes: readonly Shape[] = [
   [/\bAIza[A-Za-z0-9_-]{35,}/g, () => mask],
   [/[A-Za-z0-9_.-]{20,}/g, (run) => maskWebToken(run)],
   [
-    // A second scheme may be glued to the end of the first one's value.
+    // A second scheme may be glued to the end of the first one's value: its own would be left. The same goes for names below.
     /\b(bearer|basic) ([A-Za-z0-9._~+/=-]{8,}(?:(?<=bearer|basic) [A-Za-z0-9._~+/=-]{8,})*)/gi,
     (all, scheme, value = '') => (looksRandom(value) ? `${scheme} ${mask}` : all),
   ],
   [/:\/\/([^\s:/@]{0,128}):[^\s/@]{1,256}@/g, (_, user) => `://${user}:${mask}@`],
   [
-    /\b((?:[A-Za-z0-9]{1,32}[_-]){0,4}(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key|client[_-]?secret)(?:\\?["'])?\s?[:=]\s?)(\\?"[^"\\]{4,}|\\?'[^'\\]{4,}|[^\s"'\\,;&]{4,})/gi,
+    /\b((?:[A-Za-z0-9]{1,32}[_-]){0,4}(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key|client[_-]?secret)(?:\\?["'])?\s?[:=]\s?)(\\?"[^"\\]{4,}|\\?'[^'\\]{4,}|[^\s"'\\,;&]{4,}(?:(?<=(?:password|passwd|pwd|secret|token|key)[:=]) [^\s"'\\,;&]{4,})*)/gi,
     (all, name, value = '') => (isPlainWord.test(value) ? all : `${name}${openingQuote.exec(value)?.[0] ?? ''}${mask}`),
   ],
 ];

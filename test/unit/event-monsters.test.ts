@@ -56,7 +56,7 @@ const parts: readonly ((at: number) => boolean)[] = [
   () => true,
   ...[0, 1, 2].map((rest) => (at: number) => at % 3 === rest),
 ];
-const documentsAFile = 3;
+const documentsAFile = 2;
 
 suite('monsters', () => {
   const folders = [join(repositoryRoot, 'test/fixtures'), openFixtures()];
