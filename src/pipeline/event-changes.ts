@@ -15,6 +15,7 @@ import type { MoveStep } from './event-move.ts';
 import { moveEvent } from './event-move.ts';
 import type { FencedAnswer } from './fenced-store.ts';
 import { FencedStore } from './fenced-store.ts';
+import { freshness } from './freshness.ts';
 import type {
   FreshnessIntent,
   Intent,
@@ -391,21 +392,4 @@ function mustBeTold(intent: SignalIntent, current: StoredEvent): boolean {
 function later(at: Date, { spec, status }: StoredEvent): StatusPatch {
   const storedMs = Date.parse(status?.lastSeen ?? spec.detectedAt ?? '');
   return storedMs >= at.getTime() ? {} : { lastSeen: at.toISOString() };
-}
-
-const staleMessages = {
-  ReportMissing: 'its report is gone, and nothing says that the finding is',
-  SourceGone: 'the cluster does not serve the resource of its report any more',
-  SourceSilent: 'its reports cannot be read, or the tool makes none any more',
-} as const;
-
-/** The condition as it is from now on. */
-function freshness(stale: FreshnessIntent['stale'], at: Date): NonNullable<EventStatus['conditions']>[number] {
-  return {
-    type: freshCondition,
-    status: stale === undefined ? 'True' : 'False',
-    reason: stale ?? 'Reported',
-    message: stale === undefined ? 'a report holds the finding' : staleMessages[stale],
-    lastTransitionTime: at.toISOString(),
-  };
 }

@@ -26,7 +26,12 @@ class Life {
   constructor(server: PlacedServer, mode: PlacementMode) {
     const placement = placementOf(mode);
     const { index, queue } = this;
-    this.own = new OwnEvents(index, () => false, placement);
+    this.own = new OwnEvents(
+      index,
+      () => false,
+      () => {},
+      placement,
+    );
     this.misplaced = new Misplaced({ index, own: this.own, queue, placement, changed: () => {}, more: () => {} });
     this.#changes = new EventChanges({
       store: server,

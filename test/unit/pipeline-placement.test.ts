@@ -52,7 +52,12 @@ suite('placement', () => {
 suite('own events in two namespaces', () => {
   function start(mode: PlacementMode = 'resource') {
     const index = new EventIndex();
-    const own = new OwnEvents(index, () => false, placementOf(mode));
+    const own = new OwnEvents(
+      index,
+      () => false,
+      () => {},
+      placementOf(mode),
+    );
     const known = () => {
       const row = index.find(name);
       return index.isOnServer(row) ? `${index.namespace(row)} ${index.resourceVersion(row)}` : undefined;
