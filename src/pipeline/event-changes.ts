@@ -2,7 +2,7 @@
  * Brings one event on the server to what an intent says. What has to be sent is decided here, at the last moment, from
  * what the server is known to have; what stands in between is read and put right.
  */
-import type { EventStatus, ZenAgentEvent } from '../api/event.ts';
+import type { ZenAgentEvent } from '../api/event.ts';
 import { freshCondition } from '../api/event.ts';
 import type { RetryCause, StatusPatch, StoredEvent } from '../api/stored-event.ts';
 import { severityRank } from '../api/words.ts';
