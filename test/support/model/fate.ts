@@ -94,7 +94,8 @@ export function outcomes(
   const found = [...fatesAfter(seen, happenings, circumstances)].flatMap((fate): Outcome[] => {
     if (fate === 'creating') return isExact || now === 'held' ? ['active'] : ['absent', 'active'];
     if (fate === 'reopening') return isExact || now === 'held' ? ['active'] : ['active', 'resolved'];
-    if (fate === 'resolving') return isExact || now === 'cleared' ? ['resolved'] : ['active', 'resolved'];
+    // States are compared: evidence that stood for a moment only may be missed, which is the safe side.
+    if (fate === 'resolving') return now === 'cleared' ? ['resolved'] : ['active', 'resolved'];
     return [fate];
   });
   return new Set(found);
