@@ -34,9 +34,9 @@ export const mutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'src/pipeline/work-queue.ts',
-        find: '    this.#waiting.set(intent.key, { intent, notBefore: 0 });\n',
+        find: '    this.#waiting.set(intent.key, added);\n',
         put: `    if ('abcd'.includes(intent.key.at(-1) ?? '')) return { kind: 'queued' };
-    this.#waiting.set(intent.key, { intent, notBefore: 0 });\n`,
+    this.#waiting.set(intent.key, added);\n`,
       },
     ],
   },
