@@ -18,7 +18,7 @@ export interface ControlPlaneOptions {
   readonly binaries?: Binaries;
   /** They come last, so they win over ours. */
   readonly extraApiServerFlags?: readonly string[];
-  /** Write every request to auditLogPath, at Metadata level. */
+  /** Write every request to auditLogPath: its metadata, and the events that were created or changed. */
   readonly auditLog?: boolean;
   /** Default true; without it nothing is garbage-collected and no namespace ends. */
   readonly controllerManager?: boolean;

@@ -2,6 +2,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { group, plural } from '../../src/api/event.ts';
 
 export interface Ports {
   readonly etcd: number;
@@ -73,7 +74,7 @@ export function apiServerFlags(folder: string, ports: Ports, auditLog: boolean):
   ];
 }
 
-/** Every request at Metadata level; blocking, so that a request that was answered is in the log. */
+/** Every request, who changed what in an event with the event as it was then stored; blocking, so that a request that was answered is in the log. */
 function auditFlags(folder: string): string[] {
   const files = layout(folder);
   return [
@@ -117,7 +118,15 @@ export function writeFiles(folder: string): Tokens {
     apiVersion: 'audit.k8s.io/v1',
     kind: 'Policy',
     omitStages: ['RequestReceived'],
-    rules: [{ level: 'Metadata' }],
+    omitManagedFields: true,
+    rules: [
+      {
+        level: 'RequestResponse',
+        verbs: ['create', 'update', 'patch'],
+        resources: [{ group, resources: [plural, `${plural}/status`] }],
+      },
+      { level: 'Metadata' },
+    ],
   };
   writePrivate(files.auditPolicy, JSON.stringify(policy));
   return tokens;

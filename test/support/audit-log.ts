@@ -1,6 +1,6 @@
 /** The API server's own account of who wrote what: its audit log, which has every request that was answered. */
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { plural } from '../../src/api/event.ts';
+import { kind, plural } from '../../src/api/event.ts';
 
 /** One request that was to change something. */
 export interface AuditedWrite {
@@ -12,6 +12,17 @@ export interface AuditedWrite {
   /** '' for the object itself. */
   readonly subresource: string;
   readonly code: number;
+  /** The event as it was stored by a create or a change that succeeded. */
+  readonly stored?: StoredAfter;
+}
+
+/** What a write left on the server. */
+export interface StoredAfter {
+  readonly resourceVersion: number;
+  /** Whether it is the version that the write was decided on: the server found nothing to change. */
+  readonly isAsBefore: boolean;
+  /** What the event says of its finding, as one text. */
+  readonly content: string;
 }
 
 interface AuditEntry {
@@ -26,6 +37,13 @@ interface AuditEntry {
     readonly subresource?: string;
   };
   readonly responseStatus?: { readonly code?: number };
+  readonly requestObject?: { readonly metadata?: { readonly resourceVersion?: string } };
+  readonly responseObject?: {
+    readonly kind?: string;
+    readonly metadata?: { readonly resourceVersion?: string };
+    readonly spec?: Readonly<Record<string, unknown>>;
+    readonly status?: Readonly<Record<string, unknown>>;
+  };
 }
 
 const mutating = ['create', 'update', 'patch', 'delete', 'deletecollection'];
@@ -92,8 +110,10 @@ export class AuditLog {
   }
 }
 
-function asWrite({ verb, user, userAgent, objectRef, responseStatus }: AuditEntry): AuditedWrite {
+function asWrite(entry: AuditEntry): AuditedWrite {
+  const { verb, user, userAgent, objectRef, responseStatus } = entry;
   return {
+    ...(entry.responseObject?.kind === kind ? { stored: storedAfter(entry) } : {}),
     verb,
     user: user.username,
     userAgent: userAgent ?? '',
@@ -101,6 +121,19 @@ function asWrite({ verb, user, userAgent, objectRef, responseStatus }: AuditEntr
     name: objectRef?.name ?? '',
     subresource: objectRef?.subresource ?? '',
     code: responseStatus?.code ?? 0,
+  };
+}
+
+/** Times, the report's name and details.observedOn left out: they may be other than they were, but are no reason to write. */
+function storedAfter({ requestObject, responseObject }: AuditEntry): StoredAfter {
+  const { metadata, spec, status } = responseObject ?? {};
+  const { detectedAt: _detectedAt, origin: _origin, details, ...rest } = spec ?? {};
+  const { observedOn: _observedOn, ...stable } = (details ?? {}) as Readonly<Record<string, unknown>>;
+  const { lastSeen: _lastSeen, resolvedAt: _resolvedAt, ...state } = status ?? {};
+  return {
+    resourceVersion: Number(metadata?.resourceVersion),
+    isAsBefore: metadata?.resourceVersion === requestObject?.metadata?.resourceVersion,
+    content: JSON.stringify({ ...rest, details: stable, state }),
   };
 }
 
@@ -122,5 +155,19 @@ export function createdTwice(writes: readonly AuditedWrite[]): string[] {
     if (seen.has(name)) return [name];
     seen.add(name);
     return [];
+  });
+}
+
+/** Writes that the server accepted although they left the event saying what it said before. */
+export function writesWithoutChange(writes: readonly AuditedWrite[]): AuditedWrite[] {
+  const before = new Map<string, string>();
+  // Entries are in the order of the answers; requests of a process that was killed end when they end.
+  const inOrder = writes
+    .filter(({ stored }) => stored !== undefined)
+    .toSorted((a, b) => (a.stored?.resourceVersion ?? 0) - (b.stored?.resourceVersion ?? 0));
+  return inOrder.filter(({ verb, name, stored }) => {
+    const isSame = stored?.isAsBefore || (verb !== 'create' && before.get(name) === stored?.content);
+    before.set(name, stored?.content ?? '');
+    return isSame;
   });
 }

@@ -103,8 +103,30 @@ export async function startTestDaemon(place: DaemonPlace, settings: DaemonSettin
   return { namespace: place.namespace, port: daemon.port, lines: () => log.lines, stop: () => daemon.stop() };
 }
 
+/** A daemon in a process of its own that may not have come to anything yet. */
+export interface LaunchedDaemon extends Pick<DaemonProcess, 'pid' | 'end' | 'lines' | 'reconfigure' | 'stderr'> {
+  /** Waits until its port listens. Throws when it ends before. */
+  listening(): Promise<number>;
+}
+
 /** Starts `zen-watcher run` in a process of its own; resolves once its port listens. */
 export async function startDaemonProcess(place: DaemonPlace, settings: DaemonSettings = {}): Promise<DaemonProcess> {
+  const launched = launchDaemonProcess(place, settings);
+  const port = await launched.listening();
+  return {
+    namespace: place.namespace,
+    port,
+    pid: launched.pid,
+    lines: launched.lines,
+    stderr: launched.stderr,
+    reconfigure: launched.reconfigure,
+    end: launched.end,
+    stop: async () => void (await launched.end('SIGTERM')),
+  };
+}
+
+/** Starts `zen-watcher run` in a process of its own and waits for nothing. */
+export function launchDaemonProcess(place: DaemonPlace, settings: DaemonSettings = {}): LaunchedDaemon {
   const { namespace, controlPlane } = place;
   const kubeconfigPath = join(controlPlane.folder, `kubeconfig-${namespace}`);
   const configPath = join(controlPlane.folder, `config-${namespace}.yaml`);
@@ -127,17 +149,7 @@ export async function startDaemonProcess(place: DaemonPlace, settings: DaemonSet
       resolve(code);
     });
   });
-  const started = await until('the daemon to listen', () => {
-    if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode}: ${stderr}`);
-    return log.lines.find(({ message }) => message === 'zen-watcher started');
-  });
-  const end = (signal: NodeJS.Signals) => {
-    child.kill(signal);
-    return ended;
-  };
   return {
-    namespace,
-    port: Number(started['metricsPort']),
     pid: child.pid ?? 0,
     lines: () => log.lines,
     stderr: () => stderr,
@@ -147,8 +159,17 @@ export async function startDaemonProcess(place: DaemonPlace, settings: DaemonSet
       writeFileSync(`${configPath}.new`, text);
       renameSync(`${configPath}.new`, configPath);
     },
-    end,
-    stop: async () => void (await end('SIGTERM')),
+    end(signal) {
+      child.kill(signal);
+      return ended;
+    },
+    async listening() {
+      const started = await until('the daemon to listen', () => {
+        if (child.exitCode !== null) throw new Error(`the daemon ended with ${child.exitCode}: ${stderr}`);
+        return log.lines.find(({ message }) => message === 'zen-watcher started');
+      });
+      return Number(started['metricsPort']);
+    },
   };
 }
 

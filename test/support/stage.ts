@@ -9,8 +9,8 @@ import type { StoredEvent } from '../../src/api/stored-event.ts';
 import { type ControlPlane, startControlPlane } from '../cluster/control-plane.ts';
 import { AuditLog } from './audit-log.ts';
 import { crdFolder, eventsPath } from './crd.ts';
-import type { DaemonProcess, DaemonSettings, TestDaemon } from './daemon.ts';
-import { startDaemonProcess, startTestDaemon } from './daemon.ts';
+import type { DaemonProcess, DaemonSettings, LaunchedDaemon, TestDaemon } from './daemon.ts';
+import { launchDaemonProcess, startDaemonProcess, startTestDaemon } from './daemon.ts';
 import { allowWriting, type DaemonAccount, makeDaemonAccount, type Rule } from './daemon-account.ts';
 import { repositoryRoot } from './repository.ts';
 import { Rest } from './rest.ts';
@@ -118,6 +118,11 @@ export class Stage {
   /** `server` is where it finds the API server, when that is not the control plane's own address. */
   async daemonProcess(home: Home, settings?: DaemonSettings, server?: string): Promise<DaemonProcess> {
     return this.#adopt(await startDaemonProcess({ ...this.#place(home), server }, settings));
+  }
+
+  /** A daemon's process from its very start. Its end is the caller's to see to. */
+  launch(home: Home, settings?: DaemonSettings): LaunchedDaemon {
+    return launchDaemonProcess(this.#place(home), settings);
   }
 
   /** Ends a daemon before the stage ends. */
