@@ -5,6 +5,7 @@ import type { Figure } from './figure.ts';
 import { rounded } from './figure.ts';
 import { get, residentMegabytes, startWatcher, untilReady } from './processes.ts';
 import { vulnerabilityReport } from './reports.ts';
+import { serverWrites } from './server-writes.ts';
 
 const reports = 2_000;
 const kept = 10;
@@ -22,7 +23,7 @@ export async function measureMemory(cluster: BenchCluster, log: (line: string) =
   await untilBooksHold(port, { written: reports * kept });
   const afterFill = residentMegabytes(first.pid);
   log(`P3 filled: ${afterFill.now.toFixed(0)} MB resident, peak ${afterFill.peak.toFixed(0)} MB`);
-  const writesBefore = await serverWrites(cluster);
+  const writesBefore = await allWrites(cluster);
 
   const peaks: number[] = [];
   for (const scan of [1, 2]) {
@@ -32,7 +33,7 @@ export async function measureMemory(cluster: BenchCluster, log: (line: string) =
     peaks.push(residentMegabytes(first.pid).now);
     log(`P3 rescan ${scan}: ${peaks.at(-1)?.toFixed(0)} MB resident`);
   }
-  const rescanWrites = (await serverWrites(cluster)) - writesBefore;
+  const rescanWrites = (await allWrites(cluster)) - writesBefore;
   const { peak } = residentMegabytes(first.pid);
   await first.stop();
 
@@ -42,11 +43,11 @@ export async function measureMemory(cluster: BenchCluster, log: (line: string) =
   await untilReady(restartedPort);
   const readyMs = performance.now() - startedAt;
   await untilBooksHold(restartedPort, { unchanged: reports * kept });
-  const restartWrites = (await serverWrites(cluster)) - writesBefore - rescanWrites;
+  const restartWrites = (await allWrites(cluster)) - writesBefore - rescanWrites;
   await restarted.stop();
 
   const ratio = (peaks[1] ?? 0) / (peaks[0] ?? 1);
-  const [creates, others] = await serverCreates(cluster);
+  const { creates, others } = await serverWrites(cluster);
   return [
     {
       id: 'P3',
@@ -109,22 +110,7 @@ async function untilBooksHold(port: number, wanted: Readonly<Record<string, numb
   }
 }
 
-/** Mutating requests on events of any status code, as the API server counts them. */
-async function serverWrites(cluster: BenchCluster): Promise<number> {
-  const [creates, others] = await serverCreates(cluster);
+async function allWrites(cluster: BenchCluster): Promise<number> {
+  const { creates, others } = await serverWrites(cluster);
   return creates + others;
-}
-
-async function serverCreates(cluster: BenchCluster): Promise<[creates: number, others: number]> {
-  const text = await send(cluster, 'GET', '/metrics');
-  let creates = 0;
-  let others = 0;
-  for (const line of text.split('\n')) {
-    if (!line.startsWith('apiserver_request_total{') || !line.includes('resource="zenagentevents"')) continue;
-    const verb = /verb="([A-Z]+)"/.exec(line)?.[1] ?? '';
-    const count = Number(line.slice(line.lastIndexOf(' ')));
-    if (verb === 'POST') creates += count;
-    else if (['PUT', 'PATCH', 'APPLY', 'DELETE'].includes(verb)) others += count;
-  }
-  return [creates, others];
 }
