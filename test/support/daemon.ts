@@ -29,6 +29,8 @@ export interface DaemonSettings {
   readonly writes?: Partial<Config['writes']>;
   /** Whole sections of the configuration file, over what is here. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Of Node, for a process of its own only. */
+  readonly nodeFlags?: readonly string[];
   /** In this process only. */
   readonly timing?: DaemonParts['timing'];
   /** Where the program is, when not in this repository. For a process of its own only. */
@@ -133,7 +135,7 @@ export function launchDaemonProcess(place: DaemonPlace, settings: DaemonSettings
   writeFileSync(kubeconfigPath, JSON.stringify(kubeconfigFileOf(place)), { mode: 0o600 });
   writeFileSync(configPath, JSON.stringify(configOf(place, settings)));
   const main = join(settings.root ?? repositoryRoot, 'cmd/zen-watcher/main.ts');
-  const args = [main, 'run', '--kubeconfig', kubeconfigPath, '--config', configPath];
+  const args = [...(settings.nodeFlags ?? []), main, 'run', '--kubeconfig', kubeconfigPath, '--config', configPath];
   const child = spawn(process.execPath, args, { env: {}, stdio: ['ignore', 'pipe', 'pipe'] });
   const killChild = () => void child.kill('SIGKILL');
   process.once('exit', killChild);

@@ -110,6 +110,18 @@ suite('requests', () => {
       await waitFor('the end of all connections', () => server.sockets.size === 0);
     }));
 
+  test('end after the limit, a watch does not: it goes on as long as it is read', () =>
+    withServer([stays('{}\n')], async (server) => {
+      const client = clientOf(server.kubeConfig(), { timeoutMs: 50 });
+      const { body } = await client.stream(get);
+      const failure = await failureOf(client.request(get));
+      assert.equal(failure.message, 'no whole answer within 0.05 s');
+      assert.equal(body.destroyed, false);
+      assert.equal(body.errored, null);
+      body.destroy();
+      await client.close();
+    }));
+
   test('fail after close()', () =>
     withServer([ok], async (server) => {
       const client = clientOf(server.kubeConfig());
