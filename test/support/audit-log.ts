@@ -1,6 +1,7 @@
 /** The API server's own account of who wrote what: its audit log, which has every request that was answered. */
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { kind, plural } from '../../src/api/event.ts';
+import { plural } from '../../src/api/event.ts';
+import { canonicalJson } from '../../src/lib/hash.ts';
 
 /** One request that was to change something. */
 export interface AuditedWrite {
@@ -37,13 +38,15 @@ interface AuditEntry {
     readonly subresource?: string;
   };
   readonly responseStatus?: { readonly code?: number };
-  readonly requestObject?: { readonly metadata?: { readonly resourceVersion?: string } };
-  readonly responseObject?: {
-    readonly kind?: string;
-    readonly metadata?: { readonly resourceVersion?: string };
-    readonly spec?: Readonly<Record<string, unknown>>;
-    readonly status?: Readonly<Record<string, unknown>>;
-  };
+  readonly requestObject?: AuditedObject;
+  /** Metadata only, where the writer asked for no more. */
+  readonly responseObject?: AuditedObject;
+}
+
+interface AuditedObject {
+  readonly metadata?: { readonly resourceVersion?: string };
+  readonly spec?: Readonly<Record<string, unknown>>;
+  readonly status?: Readonly<Record<string, unknown>>;
 }
 
 const mutating = ['create', 'update', 'patch', 'delete', 'deletecollection'];
@@ -112,8 +115,9 @@ export class AuditLog {
 
 function asWrite(entry: AuditEntry): AuditedWrite {
   const { verb, user, userAgent, objectRef, responseStatus } = entry;
+  const stored = storedAfter(entry);
   return {
-    ...(entry.responseObject?.kind === kind ? { stored: storedAfter(entry) } : {}),
+    ...(stored === undefined ? {} : { stored }),
     verb,
     user: user.username,
     userAgent: userAgent ?? '',
@@ -125,15 +129,19 @@ function asWrite(entry: AuditEntry): AuditedWrite {
 }
 
 /** Times, the report's name and details.observedOn left out: they may be other than they were, but are no reason to write. */
-function storedAfter({ requestObject, responseObject }: AuditEntry): StoredAfter {
-  const { metadata, spec, status } = responseObject ?? {};
-  const { detectedAt: _detectedAt, origin: _origin, details, ...rest } = spec ?? {};
+function storedAfter({ verb, requestObject, responseObject }: AuditEntry): StoredAfter | undefined {
+  const version = responseObject?.metadata?.resourceVersion;
+  // What a create leaves is what was sent, with the schema's defaults for status.
+  const object =
+    verb === 'create' ? { spec: requestObject?.spec, status: { phase: 'Active', count: 1 } } : responseObject;
+  if (version === undefined || object?.spec === undefined) return undefined;
+  const { detectedAt: _detectedAt, origin: _origin, details, ...rest } = object.spec;
   const { observedOn: _observedOn, ...stable } = (details ?? {}) as Readonly<Record<string, unknown>>;
-  const { lastSeen: _lastSeen, resolvedAt: _resolvedAt, ...state } = status ?? {};
+  const { lastSeen: _lastSeen, resolvedAt: _resolvedAt, ...state } = (object.status ?? {}) as Record<string, unknown>;
   return {
-    resourceVersion: Number(metadata?.resourceVersion),
-    isAsBefore: metadata?.resourceVersion === requestObject?.metadata?.resourceVersion,
-    content: JSON.stringify({ ...rest, details: stable, state }),
+    resourceVersion: Number(version),
+    isAsBefore: version === requestObject?.metadata?.resourceVersion,
+    content: canonicalJson({ ...rest, details: stable, state }),
   };
 }
 
@@ -158,16 +166,24 @@ export function createdTwice(writes: readonly AuditedWrite[]): string[] {
   });
 }
 
-/** Writes that the server accepted although they left the event saying what it said before. */
+/**
+ * Writes that the server accepted although they left the event saying what it said before. Throws when the log does not
+ * tell what a write left: then nothing can be said.
+ */
 export function writesWithoutChange(writes: readonly AuditedWrite[]): AuditedWrite[] {
   const before = new Map<string, string>();
+  const accepted = writes.filter(({ code, verb }) => code < 300 && !verb.startsWith('delete'));
   // Entries are in the order of the answers; requests of a process that was killed end when they end.
-  const inOrder = writes
-    .filter(({ stored }) => stored !== undefined)
-    .toSorted((a, b) => (a.stored?.resourceVersion ?? 0) - (b.stored?.resourceVersion ?? 0));
-  return inOrder.filter(({ verb, name, stored }) => {
-    const isSame = stored?.isAsBefore || (verb !== 'create' && before.get(name) === stored?.content);
-    before.set(name, stored?.content ?? '');
+  const inOrder = accepted.toSorted((a, b) => storedOf(a).resourceVersion - storedOf(b).resourceVersion);
+  return inOrder.filter((write) => {
+    const { isAsBefore, content } = storedOf(write);
+    const isSame = isAsBefore || (write.verb !== 'create' && before.get(write.name) === content);
+    before.set(write.name, content);
     return isSame;
   });
+}
+
+function storedOf({ verb, name, stored }: AuditedWrite): StoredAfter {
+  if (stored === undefined) throw new Error(`the audit log does not tell what ${verb} of ${name} left`);
+  return stored;
 }
