@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoredEvent } from '../../src/api/stored-event.ts';
 import type { AuditedWrite } from './audit-log.ts';
 import { createdTwice, tallyOf, writesWithoutChange } from './audit-log.ts';
-import type { DaemonSettings, LaunchedDaemon } from './daemon.ts';
+import type { LaunchedDaemon } from './daemon.ts';
 import { ask, assertBooksBalance, ready, received } from './daemon.ts';
 import { Scrape } from './metrics-text.ts';
 import { ReportChurn } from './report-churn.ts';
@@ -29,7 +29,8 @@ export interface KillRunSize {
 export interface KillRunFigures {
   /** Lives by their end, `SIGKILL writing` and the like. */
   readonly lives: Readonly<Record<string, number>>;
-  readonly findings: number;
+  /** In the newest reports, and in any. */
+  readonly findings: { readonly now: number; readonly ever: number };
   readonly events: { readonly active: number; readonly resolved: number };
   /** `create 201` and the like. */
   readonly writes: Readonly<Record<string, number>>;
@@ -37,15 +38,16 @@ export interface KillRunFigures {
   readonly seconds: number;
 }
 
-/** Moments of a life at which it can end. */
+/** Moments of a life at which it can end, half of them while it writes. */
 const moments = ['starting', 'listing', 'writing', 'writing', 'writing', 'at rest'] as const;
 type Moment = (typeof moments)[number];
 
 const findingsEach = 20;
+/** Of the reports that are there before the first life. */
+const firstShare = 0.4;
 /** Reports that something happens to, in each life. */
 const stepsEach = 14;
 const termChance = 0.12;
-const settings: DaemonSettings = {};
 
 /** Runs it; throws when anything was lost, doubled or written in vain. */
 export async function killAgainAndAgain(
@@ -56,24 +58,55 @@ export async function killAgainAndAgain(
   const begin = performance.now();
   const home = await stage.home('events');
   const namespace = await stage.namespace('team');
-  const random = new SeededRandom(size.seed);
   const churn = new ReportChurn({ stage, namespace, random: new SeededRandom(size.seed + 1), each: findingsEach });
-  const lives: Record<string, number> = {};
-  const all = Math.ceil(size.findings / findingsEach);
-  let workloads = 0;
-  const add = async (share: number) => {
-    for (; workloads < all * Math.min(1, share); workloads += 1) await churn.add();
+  const lives = await lifeAfterLife({ stage, home, churn }, size, say);
+  const events = await settle(stage, home, churn);
+  await restartInVain(stage, home, churn.size);
+  const written = writes(stage, home);
+  const writesOf = countByName(written);
+  assert.deepEqual(createdTwice(written), []);
+  const inVain = writesWithoutChange(written).map(({ verb, name }) => `${verb} ${name}`);
+  assert.deepEqual(inVain, []);
+  assert.deepEqual(churn.excesses(events, writesOf), []);
+  assert.deepEqual([...new Set(written.map(({ user }) => user))], [home.account.user]);
+  assert.deepEqual(unaccounted(events, written), []);
+  const active = events.filter(({ status }) => status?.phase === 'Active').length;
+  return {
+    lives,
+    findings: { now: churn.size, ever: churn.everFound },
+    events: { active, resolved: events.length - active },
+    writes: tallyOf(written),
+    mostWritesOfAnEvent: Math.max(...writesOf.values()),
+    seconds: Math.round((performance.now() - begin) / 1000),
   };
+}
 
-  await add(0.4);
+interface Scene {
+  readonly stage: Stage;
+  readonly home: Home;
+  readonly churn: ReportChurn;
+}
+
+/** Starts the daemon and ends it, while findings come and change before and during each life. Counts the lives by their end. */
+async function lifeAfterLife(scene: Scene, size: KillRunSize, say: (line: string) => void) {
+  const { stage, home, churn } = scene;
+  const random = new SeededRandom(size.seed);
+  const lives: Record<string, number> = {};
+  const reports = Math.ceil(size.findings / findingsEach);
+  const addUpTo = async (share: number) => {
+    while (churn.reports < reports * Math.min(1, share)) await churn.add();
+  };
+  await addUpTo(firstShare);
   let kills = 0;
   for (let life = 1; kills < size.kills; life += 1) {
     const signal = random.isLucky(termChance) ? 'SIGTERM' : 'SIGKILL';
     const moment = random.pick(moments);
     await someSteps(churn, random.between(0, 4));
-    const daemon = stage.launch(home, settings);
+    const daemon = stage.launch(home);
     try {
-      const happening = Promise.all([add(0.4 + (0.6 * life) / size.kills).then(() => someSteps(churn, stepsEach))]);
+      const share = firstShare + ((1 - firstShare) * life) / size.kills;
+      const happening = addUpTo(share).then(() => someSteps(churn, stepsEach));
+      happening.catch(() => {}); // Awaited below, or a failure before that is the one to tell.
       await reach(moment, { stage, home, daemon, random, happening });
       await endLife(daemon, signal, moment);
       await happening;
@@ -85,26 +118,8 @@ export async function killAgainAndAgain(
     lives[words] = (lives[words] ?? 0) + 1;
     if (life % 10 === 0) say(`life ${life}: ${kills} kills, ${JSON.stringify(tallyOf(writes(stage, home)))}`);
   }
-  await add(1);
-
-  const events = await settle(stage, home, churn);
-  await restartInVain(stage, home, churn.size);
-  const written = writes(stage, home);
-  const writesOf = countByName(written);
-  assert.deepEqual(createdTwice(written), []);
-  assert.deepEqual(writesWithoutChange(written), []);
-  assert.deepEqual(churn.excesses(events, writesOf), []);
-  assert.deepEqual([...new Set(written.map(({ user }) => user))], [home.account.user]);
-  assert.deepEqual(unaccounted(events, written), []);
-  const active = events.filter(({ status }) => status?.phase === 'Active').length;
-  return {
-    lives,
-    findings: churn.size,
-    events: { active, resolved: events.length - active },
-    writes: tallyOf(written),
-    mostWritesOfAnEvent: Math.max(...writesOf.values()),
-    seconds: Math.round((performance.now() - begin) / 1000),
-  };
+  await addUpTo(1);
+  return lives;
 }
 
 const writes = (stage: Stage, home: Home) => stage.audit.writes(home.namespace);
@@ -172,7 +187,7 @@ async function endLife(daemon: LaunchedDaemon, signal: 'SIGKILL' | 'SIGTERM', mo
 
 /** Lets the daemon come to rest; throws when the events are not what was found. */
 async function settle(stage: Stage, home: Home, churn: ReportChurn): Promise<StoredEvent[]> {
-  const daemon = await stage.daemonProcess(home, settings);
+  const daemon = await stage.daemonProcess(home);
   await ready(daemon);
   const patience = { limitSeconds: 240, pauseMs: 1000 };
   const events = await until(
@@ -194,7 +209,7 @@ async function settle(stage: Stage, home: Home, churn: ReportChurn): Promise<Sto
 /** One more life, with nothing to do: it reads every finding and writes nothing. */
 async function restartInVain(stage: Stage, home: Home, findings: number): Promise<void> {
   const before = writes(stage, home).length;
-  const daemon = await stage.daemonProcess(home, settings);
+  const daemon = await stage.daemonProcess(home);
   await ready(daemon);
   const { received: occurrences } = await received(daemon, findings);
   assert.equal(occurrences, findings);

@@ -44,9 +44,18 @@ export class ReportChurn {
     this.#each = parts.each;
   }
 
+  get reports(): number {
+    return this.#workloads.length;
+  }
+
   /** How many findings exist. */
   get size(): number {
     return this.#fates().filter(({ fate }) => fate.severity !== undefined).length;
+  }
+
+  /** How many existed at some time. */
+  get everFound(): number {
+    return this.#fates().length;
   }
 
   /** A workload and its first report. */
