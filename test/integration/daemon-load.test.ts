@@ -54,7 +54,7 @@ suite('daemon: load', () => {
     await Promise.all(Array.from({ length: inFlight }, work));
   }
 
-  test(`${reportCount} reports of ${findingsEach} findings, made while the daemon runs: one write per event, none by a rescan or a restart`, async (t) => {
+  test(`${reportCount} reports of ${findingsEach} findings, made while the daemon runs: one write per event`, async (t) => {
     home = await stage.home('events');
     daemon = await stage.daemonProcess(home);
     await ready(daemon);
@@ -91,14 +91,6 @@ suite('daemon: load', () => {
     const receivedBefore = done.received;
     await forAll(reports, (one) => rescanReport(stage, one, '2026-01-03T00:00:00Z'));
     await received(daemon, receivedBefore + names.length);
-    assert.equal(writes().length, names.length);
-
-    // So does a restart, which reads everything.
-    await stage.end(daemon);
-    daemon = await stage.daemonProcess(home);
-    await ready(daemon);
-    const again = await received(daemon, names.length);
-    assert.equal(again.settled('unchanged'), names.length);
     assert.equal(writes().length, names.length);
   });
 

@@ -10,6 +10,7 @@ import { type Home, Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
 import type { Vulnerability } from '../support/vulnerability-reports.ts';
 import {
+  createReport,
   eventNames,
   putReport,
   removeReport,
@@ -108,6 +109,21 @@ suite('daemon: nothing twice', () => {
     await until('the server', async () => putReport(stage, shop).then(() => true));
     await received(daemon, 51);
     assert.deepEqual(tallyOf(writes()), { 'create 201': 51 });
+  });
+
+  test('a restart with 1,000 events of 50 reports: all is read and compared, and nothing is written', async () => {
+    const daemon = await start();
+    for (let index = 0; index < 50; index += 1) {
+      const parts = { namespace: team, workload: `app-${index}`, vulnerabilities: vulnerabilities(20) };
+      await createReport(stage, vulnerabilityReport(parts));
+    }
+    await received(daemon, 1_000);
+    assert.deepEqual(tallyOf(writes()), { 'create 201': 1_000 });
+    await stage.end(daemon);
+    daemons = [];
+    const next = await start();
+    assert.equal((await received(next, 1_000)).settled('unchanged'), 1_000);
+    assert.deepEqual(tallyOf(writes()), { 'create 201': 1_000 });
   });
 
   test('two daemons on one cluster: each finding is created once, each change is written once', async () => {
