@@ -20,8 +20,8 @@ export interface AuditedWrite {
 /** What a write left on the server. */
 export interface StoredAfter {
   readonly resourceVersion: number;
-  /** Whether it is the version that the write was decided on: the server found nothing to change. */
-  readonly isAsBefore: boolean;
+  /** The version that a change was decided on; every change of ours names one, and the server holds it to that. */
+  readonly decidedOn: number | undefined;
   /** What the event says of its finding, as one text. */
   readonly content: string;
 }
@@ -140,9 +140,13 @@ function storedAfter({ verb, requestObject, responseObject }: AuditEntry): Store
   const { lastSeen: _lastSeen, resolvedAt: _resolvedAt, ...state } = (object.status ?? {}) as Record<string, unknown>;
   return {
     resourceVersion: Number(version),
-    isAsBefore: version === requestObject?.metadata?.resourceVersion,
+    decidedOn: asNumber(requestObject?.metadata?.resourceVersion),
     content: canonicalJson({ ...rest, details: stable, state }),
   };
+}
+
+function asNumber(version: string | undefined): number | undefined {
+  return version === undefined ? undefined : Number(version);
 }
 
 /** `create 201` and the like with how often it occurs: what a test says of the writes in one line. */
@@ -171,15 +175,18 @@ export function createdTwice(writes: readonly AuditedWrite[]): string[] {
  * tell what a write left: then nothing can be said.
  */
 export function writesWithoutChange(writes: readonly AuditedWrite[]): AuditedWrite[] {
-  const before = new Map<string, string>();
+  const before = new Map<string, StoredAfter>();
   const accepted = writes.filter(({ code, verb }) => code < 300 && !verb.startsWith('delete'));
   // Entries are in the order of the answers; requests of a process that was killed end when they end.
   const inOrder = accepted.toSorted((a, b) => storedOf(a).resourceVersion - storedOf(b).resourceVersion);
   return inOrder.filter((write) => {
-    const { isAsBefore, content } = storedOf(write);
-    const isSame = isAsBefore || (write.verb !== 'create' && before.get(write.name) === content);
-    before.set(write.name, content);
-    return isSame;
+    const stored = storedOf(write);
+    const last = before.get(write.name);
+    before.set(write.name, stored);
+    if (stored.decidedOn === stored.resourceVersion) return true;
+    // Decided on a version that nobody was answered with: a write took effect whose process was killed meanwhile.
+    if (last === undefined || stored.decidedOn !== last.resourceVersion) return false;
+    return last.content === stored.content;
   });
 }
 

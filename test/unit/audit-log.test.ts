@@ -64,6 +64,17 @@ suite('the audit log', () => {
     assert.deepEqual(writesWithoutChange(writesOf(created, { verb: 'update', code: 409, decidedOn: 4 })), []);
   });
 
+  test('does not take for the state before what a write was not decided on', () => {
+    // The answer to the write that made version 6 was cut off with the process that asked for it.
+    const cutOff = { verb: 'patch', code: 504, decidedOn: 5, phase: 'Resolved' };
+    const reopened = { verb: 'patch', decidedOn: 6, version: 7 };
+    assert.deepEqual(writesWithoutChange(writesOf(created, cutOff, reopened)), []);
+    assert.equal(
+      writesWithoutChange(writesOf(created, cutOff, reopened, { ...reopened, decidedOn: 7, version: 8 })).length,
+      1,
+    );
+  });
+
   test('goes by the order of versions, not of answers', () => {
     const low = { verb: 'update', decidedOn: 5, version: 6, severity: 'low' };
     const back = { verb: 'update', decidedOn: 6, version: 7, severity: 'high' };
