@@ -8,6 +8,7 @@
  * Built here from parts that know nothing of each other, started in this order and stopped in reverse.
  */
 import type { KubeConfig } from '@kubernetes/client-node';
+import { keepBudget } from './budgeting.ts';
 import { clusterView } from './cluster-view.ts';
 import { ruleSettings } from './config/rules-schema.ts';
 import type { Config } from './config/schema.ts';
@@ -32,6 +33,7 @@ import { Lifecycle, staleCounts } from './pipeline/lifecycle.ts';
 import { LiveRules } from './pipeline/live-rules.ts';
 import { Misplaced } from './pipeline/misplaced.ts';
 import { OwnEvents } from './pipeline/own-events.ts';
+import { Pace } from './pipeline/pace.ts';
 import { Placement } from './pipeline/placement.ts';
 import { Reconciler } from './pipeline/reconciler.ts';
 import { ReportHealth } from './pipeline/report-health.ts';
@@ -39,6 +41,8 @@ import { ReportTable } from './pipeline/report-table.ts';
 import { Sweeper } from './pipeline/sweeper.ts';
 import { WorkQueue } from './pipeline/work-queue.ts';
 import { WriteBudget } from './pipeline/write-budget.ts';
+import type { GateCause } from './pipeline/write-gates.ts';
+import { WriteGates } from './pipeline/write-gates.ts';
 import { Writer } from './pipeline/writer.ts';
 import { PolicyInformers } from './policy-informers.ts';
 import { ReportInformers } from './report-informers.ts';
@@ -68,6 +72,7 @@ export interface DaemonParts {
         readonly discoveryMs?: number;
         readonly sweepMs?: number;
         readonly signalStepsMs?: readonly number[];
+        readonly summaryMs?: number;
       }
     | undefined;
 }
@@ -134,6 +139,21 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   });
   const view = clusterView({ namespaces, pods, isPolicyGone: (source, policy) => policies.isGone(source, policy) });
 
+  const budgeting = keepBudget({
+    config,
+    index,
+    queue,
+    books,
+    clock,
+    namespaceFor: (resource) => placement.namespaceFor(resource),
+    timing,
+    isSynced,
+    isRead: () => informers.isRead,
+    unfold: (row) => reconciler.unfold(row),
+    cappedChanged: (isCapped, state) => reporter.cappedChanged(isCapped, state),
+  });
+  const { budget } = budgeting;
+
   // Decision: reports x events -> intents.
   const reconciler = new Reconciler({
     index,
@@ -146,6 +166,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     cluster: cluster === '' ? undefined : cluster,
     health,
     view,
+    admission: budget,
     markDirty(object, reason, afterMs) {
       metrics.rereads.inc({ reason });
       dirty.add(object.key, afterMs);
@@ -162,6 +183,13 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     userAgent: `zen-watcher/${parts.version}`,
     onRequest: ({ verb, resource, code }) => metrics.apiRequests.inc({ verb, resource, code: String(code) }),
   });
+  const gates = new WriteGates({
+    index,
+    backoff: breakerBackoff,
+    random,
+    monotonicMs,
+    changed: (cause, where, isStopped, message) => reporter.gateChanged(cause, where, isStopped, message),
+  });
   const writer = new Writer({
     queue,
     store: new KubeEventStore(client),
@@ -170,6 +198,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     books,
     budget: new WriteBudget(config.writes, monotonicMs),
     breaker: new Breaker(breakerBackoff, monotonicMs, random),
+    pace: new Pace(config.writes.inFlight, new Breaker(breakerBackoff, monotonicMs, random)),
+    gates,
     clock,
     placement,
     concurrency: config.writes.inFlight,
@@ -179,8 +209,12 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
         reporter.ended(intent, ending, monotonicMs(), index.muted.has(index.find(intent.key), clock.now()));
         reconciler.intentEnded(intent.key, ending.kind);
         misplaced.ended(intent, ending);
+        budget.ended(intent, ending.kind);
       },
-      delayed: (_intent, cause, message) => reporter.delayed(cause, message),
+      delayed(_intent, cause, message) {
+        reporter.delayed(cause, message);
+        if (cause === 'quota') budget.quotaReached();
+      },
       tampered: (intent, what) => reporter.tampered(intent, what),
       moved: (name, from, to) => reporter.moved(name, from, to),
     },
@@ -292,6 +326,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
 
   writer.start();
   sweeper.start();
+  budgeting.start();
   discovery.start();
   void openSources();
   rules.start();
@@ -312,6 +347,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       sweeper.stop();
       unwatchConfig?.();
       rules.stop();
+      budgeting.stop();
       discovery.stop();
       dirty.stop();
       await Promise.all([informers.stop(), podList.stop(), namespaceList.stop(), policies.stop()]);
@@ -347,6 +383,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       mutedEvents: () => index.muted.count(clock.now()),
       misplacedEvents: () => misplaced.count,
       reports: () => reports.objects,
+      budget: () => budget.state,
+      gates: (cause: GateCause) => gates.count(cause),
       droppedLogLines: () => logger.dropped(),
       staleEvents: () => staleCounts(index),
       haltedChannels: () => health.halted().length,

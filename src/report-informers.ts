@@ -52,6 +52,16 @@ export class ReportInformers {
     );
   }
 
+  /** True when what all reports say is known, but for those that cannot be read at all. */
+  get isRead(): boolean {
+    const { sources, reconciler } = this.#parts;
+    return sources.every(
+      ({ name }) =>
+        reconciler.isSettled(name) ||
+        this.#watched.some(({ source, informer }) => source.name === name && informer.state.kind === 'forbidden'),
+    );
+  }
+
   /** Whether the cluster serves any resource of the source. */
   isServed(source: string): boolean {
     return this.#watched.some(

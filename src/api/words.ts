@@ -38,6 +38,7 @@ export const eventTypes = [
   'certificate-expired',
   'unseal-failure',
   'cluster-warning',
+  'findings-folded',
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 

@@ -36,6 +36,13 @@ const lifecycleSchema = z.strictObject({
   unverifiedDays: z._default(z.number().check(z.gt(0), z.lte(3650)), 30),
 });
 
+const budgetSchema = z.strictObject({
+  /** The greatest number of events; what is beyond is counted in summaries. 20,000 cost an API server some 320 MB. */
+  events: z._default(z.int().check(z.gte(100), z.lte(1_000_000)), 5_000),
+  /** How long a Resolved event is kept. */
+  resolvedTtlHours: z._default(z.number().check(z.gt(0), z.lte(87_600)), 168),
+});
+
 const writesSchema = z.strictObject({
   /** Writes a second in the long run; 0 is no limit. */
   perSecond: z._default(z.number().check(z.gte(0)), 50),
@@ -63,6 +70,7 @@ export const configSchema = z.strictObject({
   sources: z._default(z.record(z.string(), sourceSchema), {}),
   ...rulesShape,
   lifecycle: z.prefault(lifecycleSchema, {}),
+  budget: z.prefault(budgetSchema, {}),
   writes: z.prefault(writesSchema, {}),
   queue: z.prefault(queueSchema, {}),
   server: z.prefault(serverSchema, {}),

@@ -5,11 +5,10 @@
 import type { ZenAgentEvent } from '../api/event.ts';
 import { freshCondition } from '../api/event.ts';
 import type { RetryCause, StatusPatch, StoredEvent } from '../api/stored-event.ts';
-import { severityRank } from '../api/words.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/error-message.ts';
 import type { RejectionReason } from '../sources/source.ts';
-import { contentHash, isOurLabel } from './event-builder.ts';
+import { contentHash } from './event-builder.ts';
 import type { EventIndex } from './event-index.ts';
 import type { MoveStep } from './event-move.ts';
 import { moveEvent } from './event-move.ts';
@@ -31,6 +30,7 @@ import type { OwnEvents } from './own-events.ts';
 import { isEditedByOthers } from './own-events.ts';
 import type { Placement } from './placement.ts';
 import type { EventStore } from './ports.ts';
+import { isTheSame, keepWhatIsNotOurs, later, mustBeTold } from './stored-content.ts';
 
 /** How an intent ended. */
 export type Ending =
@@ -89,8 +89,7 @@ export class EventChanges {
       const step = await new Change(this.#parts, fenced).carryOut(intent);
       return { step, writes: fenced.writes };
     } catch (error) {
-      const message = messageOf(error);
-      return { step: { kind: 'again', cause: 'unavailable', message, afterMs: 0 }, writes: fenced.writes };
+      return { step: unread(error), writes: fenced.writes };
     } finally {
       own.end(intent.key);
     }
@@ -268,8 +267,7 @@ class Change {
     try {
       step = await this.#add(rest, { kind: 'created' });
     } catch (error) {
-      const message = messageOf(error);
-      step = { kind: 'again', cause: 'unavailable', message, afterMs: 0 };
+      step = unread(error);
     }
     return step.kind === 'again' ? { rest, ...step } : step;
   }
@@ -358,38 +356,11 @@ function stepFor(answer: FencedAnswer): Step {
   }
 }
 
-/** Whether what is stored under the intent's name carries the intent's source and whole fingerprint. */
-function isTheSame(current: StoredEvent, intent: Intent): boolean {
-  if (!isWriting(intent)) return current.spec?.fingerprint !== undefined;
-  const wanted = JSON.parse(intent.body) as ZenAgentEvent;
-  return current.spec?.fingerprint === wanted.spec.fingerprint && current.spec.source === wanted.spec.source;
-}
-
-/** The wanted event with the first time of the stored one, and the labels and annotations that others put there. */
-function keepWhatIsNotOurs(wanted: ZenAgentEvent, current: StoredEvent): ZenAgentEvent {
-  const labels: Record<string, string> = {};
-  for (const [key, value] of Object.entries(current.metadata.labels ?? {})) if (!isOurLabel(key)) labels[key] = value;
-  const detectedAt = current.spec.detectedAt ?? wanted.spec.detectedAt;
-  return {
-    ...wanted,
-    metadata: {
-      ...wanted.metadata,
-      labels: { ...labels, ...wanted.metadata.labels },
-      annotations: { ...current.metadata.annotations, ...wanted.metadata.annotations },
-    },
-    spec: { ...wanted.spec, ...(detectedAt === undefined ? {} : { detectedAt }) },
-  };
-}
-
-/** Whether a signal's content has to take the place of the stored one. A lower severity alone is no reason. */
-function mustBeTold(intent: SignalIntent, current: StoredEvent): boolean {
-  if (contentHash(current) === intent.contentHash) return false;
-  const isRaised = severityRank(intent.facts.severity) < severityRank(current.spec.severity);
-  return isRaised || current.status?.phase === 'Resolved' || isEditedByOthers(current);
-}
-
-/** lastSeen, where the time is later than what is stored: detectedAt stands for it while it is absent. */
-function later(at: Date, { spec, status }: StoredEvent): StatusPatch {
-  const storedMs = Date.parse(status?.lastSeen ?? spec.detectedAt ?? '');
-  return storedMs >= at.getTime() ? {} : { lastSeen: at.toISOString() };
+/** The server could not be asked: it says why by its status, where it gave one. */
+function unread(error: unknown): Again {
+  const message = messageOf(error);
+  const { status, retryAfterMs } = error as { readonly status?: unknown; readonly retryAfterMs?: unknown };
+  const causes: Readonly<Record<string, RetryCause>> = { 403: 'forbidden', 429: 'throttled' };
+  const afterMs = typeof retryAfterMs === 'number' ? retryAfterMs : 0;
+  return { kind: 'again', cause: causes[String(status)] ?? 'unavailable', message, afterMs };
 }

@@ -16,6 +16,7 @@ export const dirtyReasons = [
   'event-deleted',
   'describer-gone',
   'finding-missing',
+  'unfold',
 ] as const;
 export type DirtyReason = (typeof dirtyReasons)[number];
 
@@ -112,15 +113,17 @@ export class Holdings {
     for (const { object } of reports.holdersOf(row, index.reportKey(row))) markDirty(object, reason, settleRetryMs);
   }
 
-  /** Has a report read again that holds the finding: the one that describes it, else any. */
-  rereadHolder(row: Row, reason: DirtyReason): void {
+  /** Has a report read again that holds the finding: the one that describes it, else any. False when there is none. */
+  rereadHolder(row: Row, reason: DirtyReason): boolean {
     const { index, reports, markDirty } = this.#parts;
     const describer = index.describer(row);
     const reportKey = index.reportKey(row);
     const object = reports.isDescribing(describer, row, reportKey)
       ? reports.find(describer)
       : reports.holdersOf(row, reportKey)[0]?.object;
-    if (object !== undefined) markDirty(object, reason, reason === 'event-differs' ? 0 : settleRetryMs);
+    if (object === undefined) return false;
+    markDirty(object, reason, reason === 'event-differs' || reason === 'unfold' ? 0 : settleRetryMs);
+    return true;
   }
 
   /** Has those reports of a source read again that hold a finding which no report describes. */

@@ -18,6 +18,7 @@ import type { Intent } from './intent.ts';
 import { intentOverheadBytes } from './intent.ts';
 import type { ReportHealth } from './report-health.ts';
 import type { ReportRecord, ReportTable } from './report-table.ts';
+import { isSummaryRow } from './summary-event.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 /** Whether reports of a kind can be seen. `sinceMs`: monotonic milliseconds since when they can not. */
@@ -84,7 +85,7 @@ export class Lifecycle {
         return;
       }
       if (index.isSignal(row)) this.#lookAtSignal(row, moment);
-      else if (index.reportKind(row) !== '') this.#lookAtState(row, look, before);
+      else if (index.reportKind(row) !== '' && !isSummaryRow(index, row)) this.#lookAtState(row, look, before);
     }
     this.#forgetOver();
   }

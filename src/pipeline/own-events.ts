@@ -15,6 +15,7 @@ import type { FindingFacts, StoredState } from './event-state.ts';
 import { resourceHash } from './evidence.ts';
 import type { Placement } from './placement.ts';
 import { reportKindOf } from './report-table.ts';
+import { isSummary, summaryReportKind } from './summary-event.ts';
 
 /** What was learnt about an event that is ours. */
 export interface Observation {
@@ -266,7 +267,7 @@ export function storedState(event: StoredEvent, knownHash = contentHash(event)):
   const condition = staleness(event);
   const stale = isResolved ? undefined : condition?.reason;
   const lastSeen = status?.lastSeen ?? status?.firstSeen ?? spec.detectedAt;
-  const since = isResolved ? status.resolvedAt : (stale && condition?.since) || lastSeen;
+  const since = isResolved ? (status.resolvedAt ?? lastSeen) : (stale && condition?.since) || lastSeen;
   const sinceMs = Date.parse(since ?? '');
   return {
     resourceVersion: event.metadata.resourceVersion,
@@ -282,14 +283,16 @@ export function storedState(event: StoredEvent, knownHash = contentHash(event)):
 }
 
 /** What an event says of its finding. */
-function factsOf({ spec }: StoredEvent, isSignal: boolean): FindingFacts {
+function factsOf(event: StoredEvent, isSignal: boolean): FindingFacts {
+  const { spec } = event;
   const policy = spec.details?.['policy'];
+  const kind = spec.origin?.kind === undefined ? '' : reportKindOf(spec.origin.apiVersion ?? '', spec.origin.kind);
   return {
     severity: spec.severity,
     resourceNamespace: spec.resource?.namespace ?? '',
     resourceHash: resourceHash({ ...spec.resource, kind: spec.resource?.kind ?? '', name: spec.resource?.name ?? '' }),
     isPod: spec.resource?.kind === 'Pod',
-    reportKind: spec.origin?.kind === undefined ? '' : reportKindOf(spec.origin.apiVersion ?? '', spec.origin.kind),
+    reportKind: isSummary(event) ? summaryReportKind : kind,
     policy: typeof policy === 'string' ? policy : '',
     isSignal,
   };

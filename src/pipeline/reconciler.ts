@@ -12,12 +12,12 @@ import { hash52 } from '../lib/hash.ts';
 import type { Reading, Rejection, ResourceReference } from '../sources/source.ts';
 import type { Moment } from './absence.ts';
 import { Absence } from './absence.ts';
+import type { Admission } from './admission.ts';
 import type { Books } from './books.ts';
 import type { Ending } from './event-changes.ts';
 import type { EventIndex, Row } from './event-index.ts';
-import type { FindingFacts } from './event-state.ts';
 import type { ClusterView } from './evidence.ts';
-import { resourceHash } from './evidence.ts';
+import { factsOf } from './finding-facts.ts';
 import type { MarkDirty } from './holdings.ts';
 import { Holdings } from './holdings.ts';
 import { OwnerResolver } from './identity.ts';
@@ -31,7 +31,7 @@ import type { Kept, Plan } from './reading-plan.ts';
 import { planReadings, unexpected, withheldButNamed } from './reading-plan.ts';
 import type { ReportHealth } from './report-health.ts';
 import type { ObjectKey, ReportObject, ReportRecord, ReportTable } from './report-table.ts';
-import { kindOfKey, objectKey, parseObjectKey, reportKindOf } from './report-table.ts';
+import { kindOfKey, objectKey, parseObjectKey } from './report-table.ts';
 import type { Judge } from './rules.ts';
 import type { SignalSettings } from './signals.ts';
 import { isOfSignals, Signals } from './signals.ts';
@@ -52,6 +52,8 @@ export interface ReconcilerParts {
   readonly health: ReportHealth;
   readonly view: ClusterView;
   readonly signals: SignalSettings;
+  /** Whether the finding may have an event of its own; where not, a summary counts it. */
+  readonly admission: Admission;
   /** Told about findings that could not be mapped. */
   rejected?(source: string, key: ObjectKey, rejection: Rejection): void;
 }
@@ -86,6 +88,7 @@ export class Reconciler {
       queue,
       books: parts.books,
       markDirty,
+      admission: parts.admission,
       namespaceFor: (resource) => parts.namespaceFor(resource),
       cluster: parts.cluster,
       reject: (object, partition, rejection) => this.#reject(object, partition, rejection),
@@ -188,9 +191,15 @@ export class Reconciler {
     this.#podWaits.appeared(namespace, name);
   }
 
+  /** Has a report read again that holds the folded finding, so that it gets its event. False when there is none. */
+  unfold(row: Row): boolean {
+    return this.#holdings.rereadHolder(row, 'unfold');
+  }
+
   /** Has a report read again whose event is not what the reports want; once nothing is about to be written of it. */
   #putRight(row: Row): void {
     const { index, queue } = this.#parts;
+    if (index.isFolded(row)) return;
     if (index.holders(row) === 0) {
       // Set Active by hand, or created by a request of which no answer came before its finding was gone.
       if (index.isActive(row)) this.#absence.check(index.reportKey(row));
@@ -265,10 +274,8 @@ export class Reconciler {
       return;
     }
     held.add(row);
-    if (!before.has(row)) {
-      index.addHolder(row, 1);
-      index.setFacts(row, factsOf(kept, applying.plan));
-    }
+    if (!before.has(row)) index.addHolder(row, 1);
+    if (!before.has(row) || index.isFolded(row)) index.setFacts(row, factsOf(kept, applying.plan));
     if (index.muted.has(row, applying.moment.now)) {
       // By hand: its event is kept true all the same.
       books.settle(record.partition, 'muted', kept.occurrences);
@@ -298,11 +305,16 @@ export class Reconciler {
 
   /** Sees to it that the finding's event is on the server. */
   #want(row: Row, kept: Kept, { record, plan, moment }: Applying): void {
-    const { index, queue, books } = this.#parts;
+    const { index, queue, books, admission } = this.#parts;
     const { object, partition } = record;
     const coming = queue.coming(kept.name);
     const isToBeActive = willBeActive(index.isActive(row), coming);
     const account = coming === undefined ? 'unchanged' : 'merged';
+    if ((!isToBeActive || index.isFolded(row)) && !admission.admits(row)) {
+      if (index.reportKey(row) === '') index.setReportKey(row, record.reportKey);
+      books.settle(partition, 'folded', kept.occurrences);
+      return;
+    }
     if (isToBeActive && this.#holdings.isDescribedByOther(row, record)) {
       books.settle(partition, account, kept.occurrences);
       return;
@@ -372,18 +384,6 @@ interface Applying {
   readonly before: ReadonlySet<Row>;
   readonly held: Set<Row>;
   readonly moment: Moment;
-}
-
-function factsOf({ finding, severity, resource }: Kept, { reading }: Plan): FindingFacts {
-  return {
-    severity,
-    resourceNamespace: resource.namespace ?? '',
-    resourceHash: resourceHash(resource),
-    isPod: resource.kind === 'Pod',
-    reportKind: reportKindOf(reading.origin.apiVersion, reading.origin.kind),
-    policy: finding.policy ?? '',
-    isSignal: finding.nature.kind === 'signal',
-  };
 }
 
 function asOrigin(origin: ObjectReference) {

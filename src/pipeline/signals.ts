@@ -6,12 +6,14 @@
 import { severityRank } from '../api/words.ts';
 import type { Reading, Rejection, ResourceReference, SignalNature } from '../sources/source.ts';
 import type { Moment } from './absence.ts';
+import type { Admission } from './admission.ts';
 import type { Books } from './books.ts';
 import type { Ending } from './event-changes.ts';
 import type { EventIndex } from './event-index.ts';
+import { factsOf } from './finding-facts.ts';
 import type { MarkDirty } from './holdings.ts';
 import type { SignalIntent } from './intent.ts';
-import { isWriting } from './intent.ts';
+import { isWriting, willBeActive } from './intent.ts';
 import { presentIntent } from './present-intent.ts';
 import type { Kept, Plan } from './reading-plan.ts';
 import { unexpected } from './reading-plan.ts';
@@ -37,6 +39,7 @@ export interface SignalsParts {
   readonly queue: WorkQueue;
   readonly books: Books;
   readonly markDirty: MarkDirty;
+  readonly admission: Admission;
   namespaceFor(resource: ResourceReference): string;
   readonly cluster: string | undefined;
   reject(object: ReportObject, partition: string, rejection: Rejection): void;
@@ -113,8 +116,13 @@ export class Signals {
       reject(object, plan.reading.partition, intent);
       return true;
     }
+    if (!this.#mayHaveEvent(kept, plan)) {
+      books.settle(intent.partition, isMuted ? 'muted' : 'folded', owed);
+      return true;
+    }
     const result = queue.put(intent, this.#notBeforeMs(intent));
     if (result.kind === 'full') {
+      index.release(index.find(kept.name));
       markDirty(object, 'queue-full', 0);
       return false;
     }
@@ -122,6 +130,17 @@ export class Signals {
     books.open(intent.partition, occurrences);
     if (result.kind === 'merged') books.close(result.partition, 'merged', result.occurrences);
     return true;
+  }
+
+  /** Whether its event is there or about to be, or has room in the event budget. */
+  #mayHaveEvent(kept: Kept, plan: Plan): boolean {
+    const { index, queue, admission } = this.#parts;
+    const row = index.obtain(kept.name, this.#parts.namespaceFor(kept.resource));
+    if (willBeActive(index.isActive(row), queue.coming(kept.name))) return true;
+    index.setFacts(row, factsOf(kept, plan));
+    if (admission.admitsSignal(row)) return true;
+    index.release(row);
+    return false;
   }
 
   /** What the server has counted, by what was known before this process began to add to it. */

@@ -10,6 +10,7 @@ export class WriteBudget {
   readonly #monotonicMs: () => number;
   #tokens: number;
   #filledAtMs: number;
+  #share = 1;
 
   constructor(options: WriteBudgetOptions, monotonicMs: () => number) {
     this.#options = options;
@@ -18,22 +19,35 @@ export class WriteBudget {
     this.#filledAtMs = monotonicMs();
   }
 
+  /** Spends only a share of itself from now on. */
+  setShare(share: number): void {
+    this.#refill();
+    this.#share = share;
+    this.#tokens = Math.min(this.#tokens, this.#options.burst * share);
+  }
+
   /** Takes one token: 0 when it was there, else the milliseconds until one will be. */
   take(): number {
-    const { perSecond, burst } = this.#options;
+    const { perSecond } = this.#options;
     if (perSecond === 0) return 0;
-    const now = this.#monotonicMs();
-    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAtMs) / 1000) * perSecond);
-    this.#filledAtMs = now;
+    this.#refill();
     if (this.#tokens >= 1) {
       this.#tokens -= 1;
       return 0;
     }
-    return ((1 - this.#tokens) / perSecond) * 1000;
+    return ((1 - this.#tokens) / (perSecond * this.#share)) * 1000;
   }
 
   /** Corrects for what a taken token led to: 0 writes give it back, more than one are owed. */
   settle(writes: number): void {
     this.#tokens = Math.min(this.#options.burst, this.#tokens + 1 - writes);
+  }
+  #refill(): void {
+    const { perSecond, burst } = this.#options;
+    const now = this.#monotonicMs();
+    const filled = this.#tokens + ((now - this.#filledAtMs) / 1000) * perSecond * this.#share;
+    // One at least: a burst below that would never let anything through.
+    this.#tokens = Math.min(Math.max(1, burst * this.#share), filled);
+    this.#filledAtMs = now;
   }
 }

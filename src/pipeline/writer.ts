@@ -1,6 +1,7 @@
 /**
  * Takes intents from the work queue, a few at a time, and has them carried out (event-changes.ts) within the write budget,
- * while the breaker lets it. An intent ends only when the server has it, refuses it for good, or needs nothing.
+ * while the server lets it: the breaker stops all when it cannot be reached, the pace slows down when it asks for that, a
+ * gate stops what is not allowed in one namespace. An intent ends only when the server has it, refuses it for good, or needs nothing.
  */
 import PQueue from 'p-queue';
 import type { RetryCause } from '../api/stored-event.ts';
@@ -14,10 +15,13 @@ import { EventChanges } from './event-changes.ts';
 import type { EventIndex } from './event-index.ts';
 import type { Intent } from './intent.ts';
 import type { OwnEvents } from './own-events.ts';
+import type { Pace } from './pace.ts';
 import type { Placement } from './placement.ts';
 import type { EventStore } from './ports.ts';
 import type { WorkQueue } from './work-queue.ts';
 import type { WriteBudget } from './write-budget.ts';
+import type { WriteGates } from './write-gates.ts';
+import { isGateCause } from './write-gates.ts';
 
 /** Told as things happen, for logs and metrics. */
 export interface WriterObserver {
@@ -36,6 +40,8 @@ export interface WriterParts {
   readonly books: Books;
   readonly budget: WriteBudget;
   readonly breaker: Breaker;
+  readonly pace: Pace;
+  readonly gates: WriteGates;
   readonly clock: Clock;
   readonly placement?: Placement | undefined;
   readonly observer: WriterObserver;
@@ -99,8 +105,7 @@ export class Writer {
 
   /** Starts what may be started, and sees to it that it is called again when more may be. */
   #pump(): void {
-    const { breaker, concurrency } = this.#parts;
-    while (!this.#isStopped && this.#running.pending + this.#running.size < (breaker.isProbing ? 1 : concurrency)) {
+    while (!this.#isStopped && this.#running.pending + this.#running.size < this.#width()) {
       const next = this.#next();
       if (next === undefined) return;
       if (typeof next === 'number') {
@@ -112,26 +117,48 @@ export class Writer {
     }
   }
 
+  #width(): number {
+    const { breaker, pace, concurrency } = this.#parts;
+    return breaker.isProbing ? 1 : Math.min(concurrency, pace.width);
+  }
+
   /** The next intent; milliseconds where one must be waited for; undefined when there is none. */
   #next(): Intent | number | undefined {
-    const { queue, breaker, budget } = this.#parts;
-    const pauseMs = breaker.waitMs();
+    const { queue, breaker, budget, pace } = this.#parts;
+    const pauseMs = Math.max(breaker.waitMs(), pace.waitMs());
     if (pauseMs > 0) return pauseMs;
     if (queue.items === 0) return undefined;
     const budgetMs = budget.take();
     if (budgetMs > 0) return budgetMs;
-    const intent = queue.take();
+    const intent = this.#takeAllowed();
     if (intent !== undefined) return intent;
     budget.settle(0);
     return queue.nextDelayMs();
   }
 
+  /** The next intent that no gate holds back; those that one does are put off. */
+  #takeAllowed(): Intent | undefined {
+    const { queue, gates, books } = this.#parts;
+    for (;;) {
+      const intent = queue.take();
+      const waitMs = intent === undefined ? 0 : gates.enter(intent);
+      if (intent === undefined || waitMs === 0) return intent;
+      books.close(intent.partition, 'merged', queue.retry(intent, waitMs));
+    }
+  }
+
   async #carryOut(intent: Intent): Promise<void> {
-    const { queue, breaker, budget, observer } = this.#parts;
+    const { queue, breaker, budget, pace, gates, observer } = this.#parts;
     const { step, writes } = await this.#changes.carryOut(intent);
     budget.settle(writes);
+    gates.leave(intent);
     if (step.kind === 'again') return this.#putOff(intent, step);
-    if (writes > 0) breaker.succeeded();
+    if (writes > 0) {
+      breaker.succeeded();
+      pace.succeeded();
+      budget.setShare(pace.share);
+    }
+    gates.ended(intent, step);
     this.#failures.delete(intent.key);
     queue.done(intent);
     this.#book(intent, step);
@@ -140,8 +167,16 @@ export class Writer {
 
   /** The intent, or what is left of it, goes back to the queue. */
   #putOff(intent: Intent, { cause, message, afterMs, rest = intent }: Again): void {
-    const { queue, breaker, books, observer } = this.#parts;
-    if (cause !== 'conflict') breaker.failed(afterMs);
+    const { queue, breaker, pace, gates, budget, books, observer } = this.#parts;
+    if (isGateCause(cause)) {
+      // The server answers.
+      breaker.succeeded();
+      gates.failed(intent, cause, message, afterMs);
+    } else if (cause === 'unavailable') breaker.failed(afterMs);
+    else if (cause === 'throttled') {
+      pace.throttled(afterMs);
+      budget.setShare(pace.share);
+    }
     const failures = (this.#failures.get(intent.key) ?? 0) + 1;
     this.#failures.set(intent.key, failures);
     // No jitter: the breaker's is enough, and few intents wait at a time.
@@ -150,7 +185,7 @@ export class Writer {
       backoffMs(failures, this.#parts.backoff ?? defaultBackoff, () => 1),
     );
     books.close(intent.partition, 'merged', queue.retry(rest, waitMs));
-    observer.delayed(intent, cause, message, Math.max(waitMs, breaker.waitMs()));
+    observer.delayed(intent, cause, message, Math.max(waitMs, breaker.waitMs(), pace.waitMs()));
   }
 
   #book(intent: Intent, ending: Ending): void {

@@ -5,7 +5,10 @@ import type { StaleReason } from '../api/words.ts';
 import { severities, staleReasons } from '../api/words.ts';
 import type { Balance } from '../pipeline/books.ts';
 import { accounts, discrepancy } from '../pipeline/books.ts';
+import type { BudgetState } from '../pipeline/budget.ts';
 import { dirtyReasons } from '../pipeline/holdings.ts';
+import type { GateCause } from '../pipeline/write-gates.ts';
+import { gateCauses } from '../pipeline/write-gates.ts';
 import type { Source } from '../sources/source.ts';
 import { rejectionReasons } from '../sources/source.ts';
 
@@ -21,6 +24,9 @@ export interface Gauges {
   /** Own events that are not in the namespace that they belong to. */
   misplacedEvents(): number;
   reports(): number;
+  budget(): BudgetState;
+  /** How much writing the server does not allow, by cause. */
+  gates(cause: GateCause): number;
   /** Active events whose condition Fresh is False, by its reason. */
   staleEvents(): Readonly<Record<StaleReason, number>>;
   /** Kinds of reports of one tool that lost more than half of their reports at once and have not spoken since. */
@@ -73,6 +79,7 @@ export function createMetrics(sources: readonly Source[], gauges: Gauges, versio
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
   gaugesOf(registry, gauges, version);
+  budgetGauges(registers, gauges, new Set(sources.flatMap(({ emits }) => emits)));
   const metrics: Metrics = {
     registry,
     events: new Counter({
@@ -210,6 +217,15 @@ function gaugesOf(registry: Registry, gauges: Gauges, version: string): void {
       for (const reason of staleReasons) this.set({ reason }, counts[reason]);
     },
   });
+  new Gauge({
+    name: 'zen_watcher_stopped_writes',
+    help: 'Kinds of writes (create, change) to a namespace that the server does not allow at the moment, by cause.',
+    labelNames: ['cause'],
+    registers,
+    collect() {
+      for (const cause of gateCauses) this.set({ cause }, gauges.gates(cause));
+    },
+  });
   new Counter({
     name: 'zen_watcher_log_lines_dropped_total',
     help: 'Log lines dropped because nobody read them.',
@@ -268,6 +284,33 @@ function gaugesOf(registry: Registry, gauges: Gauges, version: string): void {
     { version },
     1,
   );
+}
+
+function budgetGauges(registers: Registry[], gauges: Gauges, words: ReadonlySet<string>): void {
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge('zen_watcher_budget_events', 'Events on the server or about to be made.', () => gauges.budget().used);
+  gauge('zen_watcher_budget_limit', 'As many there may be; a ResourceQuota can lower it.', () => gauges.budget().limit);
+  gauge('zen_watcher_budget_breaker_open', '1 while a ResourceQuota takes no more events.', () =>
+    Math.min(1, gauges.gates('quota')),
+  );
+  new Gauge({
+    name: 'zen_watcher_folded_findings',
+    help: 'Findings without an event of their own, counted in a summary, by source.',
+    labelNames: ['source'],
+    registers,
+    collect() {
+      const { folded } = gauges.budget();
+      for (const source of words) this.set({ source }, folded.get(source) ?? 0);
+    },
+  });
 }
 
 function informerGauges(registers: Registry[], gauges: Gauges): void {

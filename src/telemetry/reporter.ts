@@ -9,9 +9,12 @@ import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/error-message.ts';
 import { clean, cut } from '../lib/text.ts';
 import { untilHint } from '../lib/until.ts';
+import type { BudgetState } from '../pipeline/budget.ts';
 import type { Ending } from '../pipeline/event-changes.ts';
 import type { EventFacts, Intent, WritingIntent } from '../pipeline/intent.ts';
 import { isWriting } from '../pipeline/intent.ts';
+import type { GateCause } from '../pipeline/write-gates.ts';
+import { isGateCause } from '../pipeline/write-gates.ts';
 import type { Rejection } from '../sources/source.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
@@ -150,13 +153,29 @@ export class Reporter {
 
   delayed(cause: RetryCause, message: string): void {
     this.#parts.metrics.retries.inc({ cause });
-    if (this.#writeTroubles.has(cause)) return;
+    if (isGateCause(cause) || this.#writeTroubles.has(cause)) return;
     this.#writeTroubles.add(cause);
-    this.#parts.logger.warn('events cannot be written at the moment', {
-      cause,
-      reason: brief(message),
-      hint: hints[cause],
-    });
+    this.#notWritten(cause, message);
+  }
+
+  /** The server does not allow to write in a namespace, or does again. */
+  gateChanged(cause: GateCause, namespace: string, isStopped: boolean, message: string): void {
+    if (isStopped) this.#notWritten(cause, message, { namespace });
+    else this.#parts.logger.info('events are written again', { causes: cause, namespace });
+  }
+
+  /** The event budget is used up, or all findings have events of their own again. */
+  cappedChanged(isCapped: boolean, { limit, folded }: BudgetState): void {
+    const { logger } = this.#parts;
+    const sum = [...folded.values()].reduce((total, one) => total + one, 0);
+    if (isCapped)
+      logger.warn('the event budget is used up: findings are folded into summaries', { limit, folded: sum });
+    else logger.info('all findings have events of their own again', { limit });
+  }
+
+  #notWritten(cause: RetryCause, message: string, where: { readonly namespace?: string } = {}): void {
+    const fields = { cause, ...where, reason: brief(message), hint: hints[cause] };
+    this.#parts.logger.warn('events cannot be written at the moment', fields);
   }
 
   tampered(intent: Intent, action: 'replaced' | 'mended'): void {

@@ -10,11 +10,12 @@ export interface EventWatch {
   stop(): Promise<void>;
 }
 
-/** Tells every event that is added from now on; resolves when the watch is open. */
+/** Tells every event that is added, or deleted, from now on; resolves when the watch is open. */
 export async function watchEvents(
   controlPlane: ControlPlane,
   namespace: string,
   added: (event: StoredEvent) => void,
+  deleted: (event: StoredEvent) => void = () => {},
 ): Promise<EventWatch> {
   const agent = new Agent({ connect: { ca: readFileSync(controlPlane.caPath) } });
   const stopping = new AbortController();
@@ -32,6 +33,7 @@ export async function watchEvents(
     for await (const line of createInterface({ input: body })) {
       const { type, object } = JSON.parse(line) as { type: string; object: StoredEvent };
       if (type === 'ADDED') added(object);
+      else if (type === 'DELETED') deleted(object);
     }
   })().catch((error: unknown) => {
     if (!stopping.signal.aborted) throw error;

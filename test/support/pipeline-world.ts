@@ -2,8 +2,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { StoredEvent } from '../../src/api/stored-event.ts';
 import type { Clock } from '../../src/lib/clock.ts';
+import { unlimited } from '../../src/pipeline/admission.ts';
 import { Books, discrepancy } from '../../src/pipeline/books.ts';
 import { Breaker } from '../../src/pipeline/breaker.ts';
+import { Budget } from '../../src/pipeline/budget.ts';
 import type { Ending } from '../../src/pipeline/event-changes.ts';
 import { EventIndex } from '../../src/pipeline/event-index.ts';
 import type { ClusterView } from '../../src/pipeline/evidence.ts';
@@ -15,12 +17,15 @@ import { Lifecycle } from '../../src/pipeline/lifecycle.ts';
 import { LiveRules } from '../../src/pipeline/live-rules.ts';
 import { OwnEvents } from '../../src/pipeline/own-events.ts';
 import type { PodLookup } from '../../src/pipeline/owner.ts';
+import { Pace } from '../../src/pipeline/pace.ts';
 import { Reconciler } from '../../src/pipeline/reconciler.ts';
 import { ReportHealth } from '../../src/pipeline/report-health.ts';
 import { ReportTable } from '../../src/pipeline/report-table.ts';
 import type { RuleSettings } from '../../src/pipeline/rules.ts';
+import { Summaries } from '../../src/pipeline/summaries.ts';
 import { WorkQueue } from '../../src/pipeline/work-queue.ts';
 import { WriteBudget } from '../../src/pipeline/write-budget.ts';
+import { WriteGates } from '../../src/pipeline/write-gates.ts';
 import { Writer } from '../../src/pipeline/writer.ts';
 import type { Reading } from '../../src/sources/source.ts';
 import { keyOf, signalType, start, tool } from './findings.ts';
@@ -33,6 +38,8 @@ export interface WorldOptions {
   readonly concurrency?: number;
   /** Durations go by elapsedMs too: for what waits for minutes. */
   readonly isTimeElapsed?: boolean;
+  /** The event budget; there is none when it is not said. */
+  readonly events?: number;
 }
 
 /** What the registry would say of the findings of tests: signals are of a type of their own. */
@@ -56,6 +63,9 @@ class Life {
   readonly health: ReportHealth;
   readonly halts: string[] = [];
   readonly lifecycle: Lifecycle;
+  readonly budget: Budget | undefined;
+  /** What the budget has told. */
+  readonly capped: boolean[] = [];
 
   constructor(world: World, options: WorldOptions) {
     const { server, clock } = world;
@@ -72,6 +82,27 @@ class Life {
       graceMs: () => world.graceMs,
       haltChanged: (channel, isHalted) => this.halts.push(`${channel} ${isHalted}`),
     });
+    this.budget =
+      options.events === undefined
+        ? undefined
+        : new Budget({
+            index,
+            queue,
+            books,
+            events: options.events,
+            summaries: new Summaries({
+              index,
+              queue,
+              namespaceFor: () => 'zen-system',
+              cluster: undefined,
+              intervalMs: world.summaryMs,
+            }),
+            monotonicMs: () => world.elapsedMs,
+            isSettled: () => this.reconciler.isSettled(tool),
+            unfold: (row) => this.reconciler.unfold(row),
+            lookSoon: () => {},
+            cappedChanged: (isCapped) => void this.capped.push(isCapped),
+          });
     this.reconciler = new Reconciler({
       index,
       reports,
@@ -84,6 +115,7 @@ class Life {
       health: this.health,
       view,
       signals: { quietMs: () => world.quietMs, monotonicMs: clock.monotonicMs },
+      admission: this.budget ?? unlimited,
     });
     this.lifecycle = new Lifecycle({
       index,
@@ -105,6 +137,14 @@ class Life {
       books,
       budget: new WriteBudget({ perSecond: 0, burst: 1 }, clock.monotonicMs),
       breaker: new Breaker(tiny, clock.monotonicMs, () => 0.5),
+      pace: new Pace(options.concurrency ?? 4, new Breaker(tiny, clock.monotonicMs, () => 0.5)),
+      gates: new WriteGates({
+        index,
+        backoff: tiny,
+        random: () => 0.5,
+        monotonicMs: clock.monotonicMs,
+        changed: () => {},
+      }),
       clock,
       concurrency: options.concurrency ?? 4,
       backoff: tiny,
@@ -113,6 +153,7 @@ class Life {
         ended: (intent, ending) => {
           this.ended.push({ intent, ending });
           this.reconciler.intentEnded(intent.key, ending.kind);
+          this.budget?.ended(intent, ending.kind);
           world.check();
         },
         delayed: () => world.check(),
@@ -142,6 +183,7 @@ export class World {
   quietMs = 3_600_000;
   readonly unverifiedMs = 86_400_000;
   readonly rules: LiveRules;
+  readonly summaryMs = 10_000;
   /** The time of the reports and of the reconciler; the writer's waits are real, and tiny. */
   elapsedMs = 0;
   life: Life;

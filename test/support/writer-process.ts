@@ -7,8 +7,10 @@ import type { Ending } from '../../src/pipeline/event-changes.ts';
 import { EventIndex } from '../../src/pipeline/event-index.ts';
 import type { Intent } from '../../src/pipeline/intent.ts';
 import { OwnEvents } from '../../src/pipeline/own-events.ts';
+import { Pace } from '../../src/pipeline/pace.ts';
 import { WorkQueue } from '../../src/pipeline/work-queue.ts';
 import { WriteBudget } from '../../src/pipeline/write-budget.ts';
+import { WriteGates } from '../../src/pipeline/write-gates.ts';
 import { Writer } from '../../src/pipeline/writer.ts';
 import { ModelServer } from './model-server.ts';
 
@@ -31,7 +33,18 @@ export function processOf({
   const own = new OwnEvents(index);
   const books = new Books();
   const queue = new WorkQueue({ items: 1000, bytes: 2 ** 24 }, monotonicMs);
-  const breaker = new Breaker({ firstMs: 1, maximumMs: 4 }, monotonicMs, () => 0.5);
+  const backoff = { firstMs: 1, maximumMs: 4 };
+  const random = () => 0.5;
+  const breaker = new Breaker(backoff, monotonicMs, random);
+  const pace = new Pace(concurrency, new Breaker(backoff, monotonicMs, random));
+  const gateChanges: string[] = [];
+  const gates = new WriteGates({
+    index,
+    backoff,
+    random,
+    monotonicMs,
+    changed: (cause, namespace, isStopped) => void gateChanges.push(`${cause} ${namespace} ${isStopped}`),
+  });
   const endings: string[] = [];
   const delays: string[] = [];
   const tampered: string[] = [];
@@ -42,6 +55,8 @@ export function processOf({
     own,
     books,
     breaker,
+    pace,
+    gates,
     budget: budget ?? new WriteBudget({ perSecond: 0, burst: 1 }, monotonicMs),
     clock: { now: () => new Date('2026-01-02T00:00:00Z'), monotonicMs },
     concurrency,
@@ -67,5 +82,21 @@ export function processOf({
     }
   };
   writer.start();
-  return { server, index, own, books, queue, breaker, writer, endings, delays, tampered, put, rest };
+  return {
+    server,
+    index,
+    own,
+    books,
+    queue,
+    breaker,
+    pace,
+    gates,
+    gateChanges,
+    writer,
+    endings,
+    delays,
+    tampered,
+    put,
+    rest,
+  };
 }

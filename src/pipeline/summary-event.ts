@@ -1,0 +1,133 @@
+/** The event that stands for findings without events of their own: so many, in this namespace, of this source. */
+import type { ZenAgentEvent } from '../api/event.ts';
+import type { Severity } from '../api/words.ts';
+import type { Finding, ResourceReference } from '../sources/source.ts';
+import type { Moment } from './absence.ts';
+import type { Group } from './budget-plan.ts';
+import { keepingOrder } from './budget-plan.ts';
+import { buildEvent, contentHash } from './event-builder.ts';
+import type { EventIndex, Row } from './event-index.ts';
+import { identify, OwnerResolver } from './identity.ts';
+import type { PresentIntent } from './intent.ts';
+import { intentOverheadBytes } from './intent.ts';
+import { noPods } from './owner.ts';
+
+/** spec.eventType of summaries. */
+export const summaryType = 'findings-folded';
+/** What the index has in place of the kind of a report: no report holds a summary, and no absence of one ends it. */
+export const summaryReportKind = '|zen-watcher';
+
+/** Whether a stored event is a summary. */
+export function isSummary(event: { readonly spec: { readonly eventType: string } }): boolean {
+  return event.spec.eventType === summaryType;
+}
+
+/** Whether a row is a summary. */
+export function isSummaryRow(index: EventIndex, row: Row): boolean {
+  return index.reportKind(row) === summaryReportKind;
+}
+
+/** How many are folded, by severity. */
+export type SeverityCounts = Partial<Record<Severity, number>>;
+
+/** What a summary says besides what it counts. */
+export interface SummaryContext {
+  /** Namespace that the event goes to. */
+  readonly namespace: string;
+  readonly cluster: string | undefined;
+  /** The greatest number of events. */
+  readonly events: number;
+  readonly moment: Moment;
+}
+
+/** The name of a group's summary: always the same. */
+export function summaryName(group: Group): string {
+  return identify(findingOf(group, {}, 0), new OwnerResolver(noPods)).name;
+}
+
+/** What the resource of a group's summary is. */
+export function summaryResource({ source, namespace }: Group): ResourceReference {
+  if (namespace === undefined || namespace === '') return { kind: 'Source', name: source };
+  return { apiVersion: 'v1', kind: 'Namespace', name: namespace, namespace };
+}
+
+/** The summary of a group as it shall be on the server. */
+export function summaryIntent(group: Group, counts: SeverityCounts, context: SummaryContext): PresentIntent {
+  const { namespace, cluster, events, moment } = context;
+  const finding = findingOf(group, counts, events);
+  const resource = summaryResource(group);
+  const identity = identify(finding, new OwnerResolver(noPods));
+  const origin = { apiVersion: 'v1', kind: 'Namespace', name: namespace };
+  const parts = { finding, identity, resource, reportKey: '', origin };
+  const built = buildEvent(parts, { namespace, detectedAt: moment.now, cluster });
+  const { origin: _origin, ...spec } = built.spec;
+  const { annotations: _annotations, ...metadata } = built.metadata;
+  const event: ZenAgentEvent = { ...built, metadata, spec };
+  const body = JSON.stringify(event);
+  return {
+    kind: 'present',
+    key: identity.name,
+    namespace,
+    source: group.source,
+    partition: group.namespace ?? '',
+    occurrences: 0,
+    readAtMs: moment.monotonicMs,
+    bytes: body.length + intentOverheadBytes,
+    body,
+    contentHash: contentHash(event),
+    count: countOf(counts),
+    facts: {
+      category: finding.category,
+      severity: finding.severity,
+      eventType: finding.eventType,
+      subject: spec.subject ?? '',
+      resourceNamespace: resource.namespace ?? '',
+      title: spec.title ?? '',
+    },
+  };
+}
+
+/** The sum over all severities. */
+export function countOf(counts: SeverityCounts): number {
+  let sum = 0;
+  for (const severity of keepingOrder) sum += counts[severity] ?? 0;
+  return sum;
+}
+
+function findingOf(group: Group, counts: SeverityCounts, events: number): Finding {
+  const severity = keepingOrder.find((word) => (counts[word] ?? 0) > 0) ?? 'unknown';
+  const count = grouped(countOf(counts));
+  const place = placeOf(group);
+  return {
+    source: group.source,
+    eventType: summaryType,
+    category: 'operations',
+    severity,
+    rule: summaryType,
+    resource: summaryResource(group),
+    nature: { kind: 'state' },
+    identity: () => (group.namespace === undefined ? ['source'] : ['namespace', group.namespace]),
+    describe: () => ({
+      title: `${count} more findings ${place} are counted here: the event budget of ${grouped(events)} is used up`,
+      summary: `${count} more findings ${place}`,
+      remediation: 'Fix or filter findings, or raise budget.events.',
+      details: { bySeverity: bySeverity(counts) },
+    }),
+  };
+}
+
+function placeOf({ namespace }: Group): string {
+  if (namespace === undefined) return 'in all namespaces';
+  return namespace === '' ? 'of no namespace' : `in namespace ${namespace}`;
+}
+
+function bySeverity(counts: SeverityCounts): Record<string, number> {
+  const words: Record<string, number> = {};
+  for (const severity of keepingOrder) if ((counts[severity] ?? 0) > 0) words[severity] = counts[severity] ?? 0;
+  return words;
+}
+
+/** 1234567 as 1,234,567. */
+function grouped(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
+}
