@@ -1,6 +1,6 @@
 /** The programs that are measured, as child processes. */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from '../support/repository.ts';
 import type { BenchCluster } from './cluster.ts';
@@ -22,11 +22,15 @@ export function startWatcher(
   namespace: string,
   options: { program?: string; flags?: readonly string[] } = {},
 ): Running {
+  // Room for all: 20,000 events are more than the event budget allows when nothing is said.
+  const configPath = join(cluster.controlPlane.folder, 'bench-config.yaml');
+  writeFileSync(configPath, JSON.stringify({ budget: { events: 1_000_000 } }));
   const child = spawn(
     process.execPath,
     [
       options.program ?? bundlePath,
       'run',
+      `--config=${configPath}`,
       `--kubeconfig=${cluster.kubeconfigPath}`,
       `--namespace=${namespace}`,
       '--metrics-port=0',

@@ -96,6 +96,21 @@ suite('daemon: the life of an event', () => {
     assert.deepEqual(ours(), { 'create 201': 2, 'patch status 200': 2 });
   });
 
+  test('a fixed finding that returns with another severity is Active again, with that severity', async () => {
+    const first = report([{ id: 'CVE-2026-1', severity: 'LOW' }]);
+    const name = nameOfFirst(first);
+    await putReport(stage, first);
+    await there(name);
+    await putReport(stage, report([], '2026-01-03T00:00:00Z'));
+    await resolved(name);
+    await putReport(stage, report([{ id: 'CVE-2026-1', severity: 'CRITICAL' }], '2026-01-04T00:00:00Z'));
+    const back = await active(name);
+    assert.equal(back.spec.severity, 'critical');
+    assert.equal(back.status?.resolvedAt, undefined);
+    await logged(daemon, 'event reopened', { event: name });
+    assert.deepEqual(ours(), { 'create 201': 1, 'patch status 200': 2, 'update 200': 1 });
+  });
+
   test('an empty report fixes all; a deleted one fixes nothing', async () => {
     const first = report(two);
     const names = eventNames(first);

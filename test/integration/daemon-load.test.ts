@@ -56,7 +56,7 @@ suite('daemon: load', () => {
 
   test(`${reportCount} reports of ${findingsEach} findings, made while the daemon runs: one write per event`, async (t) => {
     home = await stage.home('events');
-    daemon = await stage.daemonProcess(home);
+    daemon = await stage.daemonProcess(home, { config: { budget: { events: 2 * reportCount * findingsEach } } });
     await ready(daemon);
     const reports = Array.from({ length: reportCount }, (_, index) => report(index, findingsEach));
     const names = reports.flatMap(eventNames);

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoredEvent } from '../../src/api/stored-event.ts';
 import type { AuditedWrite } from './audit-log.ts';
 import { createdTwice, tallyOf, writesWithoutChange } from './audit-log.ts';
-import type { LaunchedDaemon } from './daemon.ts';
+import type { DaemonSettings, LaunchedDaemon } from './daemon.ts';
 import { ask, assertBooksBalance, ready, received } from './daemon.ts';
 import { Scrape } from './metrics-text.ts';
 import { ReportChurn } from './report-churn.ts';
@@ -48,6 +48,8 @@ const firstShare = 0.4;
 /** Reports that something happens to, in each life. */
 const stepsEach = 14;
 const termChance = 0.12;
+/** Room for all: what the event budget folds is another test's. */
+const settings: DaemonSettings = { config: { budget: { events: 1_000_000 } } };
 
 /** Runs it; throws when anything was lost, doubled or written in vain. */
 export async function killAgainAndAgain(
@@ -102,7 +104,7 @@ async function lifeAfterLife(scene: Scene, size: KillRunSize, say: (line: string
     const signal = random.isLucky(termChance) ? 'SIGTERM' : 'SIGKILL';
     const moment = random.pick(moments);
     await someSteps(churn, random.between(0, 4));
-    const daemon = stage.launch(home);
+    const daemon = stage.launch(home, settings);
     try {
       const share = firstShare + ((1 - firstShare) * life) / size.kills;
       const happening = addUpTo(share).then(() => someSteps(churn, stepsEach));
@@ -187,7 +189,7 @@ async function endLife(daemon: LaunchedDaemon, signal: 'SIGKILL' | 'SIGTERM', mo
 
 /** Lets the daemon come to rest; throws when the events are not what was found. */
 async function settle(stage: Stage, home: Home, churn: ReportChurn): Promise<StoredEvent[]> {
-  const daemon = await stage.daemonProcess(home);
+  const daemon = await stage.daemonProcess(home, settings);
   await ready(daemon);
   const patience = { limitSeconds: 240, pauseMs: 1000 };
   const events = await until(
@@ -209,7 +211,7 @@ async function settle(stage: Stage, home: Home, churn: ReportChurn): Promise<Sto
 /** One more life, with nothing to do: it reads every finding and writes nothing. */
 async function restartInVain(stage: Stage, home: Home, findings: number): Promise<void> {
   const before = writes(stage, home).length;
-  const daemon = await stage.daemonProcess(home);
+  const daemon = await stage.daemonProcess(home, settings);
   await ready(daemon);
   const { received: occurrences } = await received(daemon, findings);
   assert.equal(occurrences, findings);
