@@ -10,6 +10,7 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import { keepBudget } from './budgeting.ts';
 import { clusterView } from './cluster-view.ts';
+import { readContextsOf, sourcesOn } from './config/read-contexts.ts';
 import { ruleSettings } from './config/rules-schema.ts';
 import type { Config } from './config/schema.ts';
 import { waitsOf } from './config/waits.ts';
@@ -46,6 +47,7 @@ import { WriteGates } from './pipeline/write-gates.ts';
 import { Writer } from './pipeline/writer.ts';
 import { PolicyInformers } from './policy-informers.ts';
 import { ReportInformers } from './report-informers.ts';
+import { channelsOf } from './sources/channels.ts';
 import { signalTest } from './sources/natures.ts';
 import type { Source } from './sources/source.ts';
 import { ConfigReporter } from './telemetry/config-reporter.ts';
@@ -97,7 +99,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const { config, clock, random, logger, timing } = parts;
   const { namespace, cluster } = config.events;
   const monotonicMs = () => clock.monotonicMs();
-  const sources = parts.sources.filter(({ name }) => config.sources[name]?.enabled ?? true);
+  const sources = sourcesOn(config, parts.sources);
 
   // State: what is known, wanted and owed.
   const index = new EventIndex();
@@ -135,6 +137,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const waits = waitsOf(config, sources);
   const health = new ReportHealth({
     graceMs: (kind, source) => waits(kind, source).graceMs,
+    channelOf: channelsOf(sources),
     haltChanged: (channel, isHalted) => reporter.haltChanged(channel, isHalted),
   });
   const view = clusterView({ namespaces, pods, isPolicyGone: (source, policy) => policies.isGone(source, policy) });
@@ -230,6 +233,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     queue,
     reporter,
     clock,
+    context: readContextsOf(config, sources),
     dirty: () => dirty,
   });
   const dirty = new DirtyReports({

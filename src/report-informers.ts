@@ -11,7 +11,7 @@ import type { Reconciler } from './pipeline/reconciler.ts';
 import type { ObjectKey } from './pipeline/report-table.ts';
 import { objectKey, parseObjectKey } from './pipeline/report-table.ts';
 import type { WorkQueue } from './pipeline/work-queue.ts';
-import type { RawDocument, ResourceIntake, Source } from './sources/source.ts';
+import type { RawDocument, ReadContext, ResourceIntake, Source } from './sources/source.ts';
 import type { Reporter } from './telemetry/reporter.ts';
 
 export interface ReportInformersParts {
@@ -23,6 +23,8 @@ export interface ReportInformersParts {
   readonly dirty: () => DirtyReports;
   readonly reporter: Reporter;
   readonly clock: Clock;
+  /** What the configuration says to the formats of a source. */
+  context(source: string): Pick<ReadContext, 'isOn' | 'isTrusted'>;
 }
 
 interface Watched {
@@ -125,6 +127,7 @@ export class ReportInformers {
     const intake = new Intake({
       source: source.name,
       format: resource.format,
+      context: this.#parts.context(source.name),
       reconciler,
       books,
       clock,

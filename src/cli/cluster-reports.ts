@@ -10,8 +10,8 @@ import { PodOwners } from '../kube/pods.ts';
 import { parseRecord } from '../lib/json.ts';
 import { OwnerResolver, reportKeyHash } from '../pipeline/identity.ts';
 import type { Judge } from '../pipeline/rules.ts';
-import { sources } from '../sources/registry.ts';
-import type { Reading, ResourceIntake } from '../sources/source.ts';
+import { sourceOf, sources } from '../sources/registry.ts';
+import type { ReadContext, Reading, ResourceIntake } from '../sources/source.ts';
 import { MalformedReport } from '../sources/source.ts';
 import { type Explained, explain } from './explained.ts';
 
@@ -72,16 +72,21 @@ export class ClusterReader {
   }
 }
 
+export interface ReportFinderOptions {
+  readonly judge: Judge;
+  readonly now: Date;
+  /** What the configuration says to the formats of a source. */
+  contextOf(source: string): Omit<ReadContext, 'now' | 'carrier'>;
+}
+
 /** Finds the finding of an event in the reports of the cluster. */
 export class ReportFinder {
   readonly #reader: ClusterReader;
-  readonly #judge: Judge;
-  readonly #now: Date;
+  readonly #options: ReportFinderOptions;
 
-  constructor(reader: ClusterReader, judge: Judge, now: Date) {
+  constructor(reader: ClusterReader, options: ReportFinderOptions) {
     this.#reader = reader;
-    this.#judge = judge;
-    this.#now = now;
+    this.#options = options;
   }
 
   /** In the report that the event came from. */
@@ -124,7 +129,7 @@ export class ReportFinder {
     for (const reading of readings) {
       if (reportKey !== undefined && reportKeyHash(reading.reportKey, owners) !== reportKey) continue;
       for (const finding of reading.findings) {
-        const explained = explain(finding, reading.origin, owners, this.#judge);
+        const explained = explain(finding, reading.origin, owners, this.#options.judge);
         if (explained.event === event) return explained;
       }
     }
@@ -132,8 +137,9 @@ export class ReportFinder {
   }
 
   #read({ kind, format }: ResourceIntake, report: KubeObject): readonly Reading[] {
+    const { contextOf, now } = this.#options;
     try {
-      return format.read({ kind, ...report }, { now: this.#now });
+      return format.read({ kind, ...report }, { ...contextOf(sourceOf(format)?.name ?? ''), now });
     } catch (error) {
       if (error instanceof MalformedReport) return [];
       throw error;

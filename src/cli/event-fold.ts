@@ -13,6 +13,7 @@ interface Folded {
   readonly event: ZenAgentEvent;
   readonly reportedAtMs: number;
   readonly tally: Tally;
+  readonly copyOf: string | undefined;
 }
 
 /** How often a signal happened, and when. State findings do not add up: two reports may hold the same one. */
@@ -29,6 +30,8 @@ export class EventFold {
   readonly #counted = new Set<string>();
   /** Totals of objects that count: the same object may be in two files. */
   readonly #ledger = new SignalLedger();
+  /** Sources of which a report was read. */
+  readonly #read = new Set<string>();
   readonly #namespace: string;
 
   constructor(namespace: string) {
@@ -39,8 +42,14 @@ export class EventFold {
     return this.#events.size;
   }
 
-  /** Adds what a report says. */
-  add(reading: Reading, now: Date): void {
+  /** How many events are left out because they are copies of what was read from the tool itself. */
+  get copies(): number {
+    return [...this.#events.values()].filter((folded) => this.#isCopy(folded)).length;
+  }
+
+  /** Adds what a report says. `source`: the name of the source that read it. */
+  add(reading: Reading, now: Date, source: string): void {
+    this.#read.add(source);
     // The tool has not looked yet: nothing follows from what it says.
     if (reading.completeness === 'not-yet') return;
     const owners = new OwnerResolver(noPods);
@@ -53,7 +62,12 @@ export class EventFold {
         { finding, identity, resource, reportKey, origin: reading.origin },
         { namespace: this.#namespace, detectedAt: now },
       );
-      const folded: Folded = { event, reportedAtMs, tally: this.#tallyOf(finding, identity.name, reading.origin) };
+      const folded: Folded = {
+        event,
+        reportedAtMs,
+        tally: this.#tallyOf(finding, identity.name, reading.origin),
+        copyOf: finding.copyOf,
+      };
       const other = this.#events.get(identity.name);
       this.#events.set(identity.name, other === undefined ? folded : fold(other, folded));
     }
@@ -62,11 +76,16 @@ export class EventFold {
   /** All events with their status, most severe first, then by name. */
   sorted(): ZenAgentEvent[] {
     return [...this.#events.values()]
+      .filter((folded) => !this.#isCopy(folded))
       .sort(
         ({ event: a }, { event: b }) =>
           severityRank(a.spec.severity) - severityRank(b.spec.severity) || (a.metadata.name < b.metadata.name ? -1 : 1),
       )
       .map(withStatus);
+  }
+
+  #isCopy({ copyOf }: Folded): boolean {
+    return copyOf !== undefined && this.#read.has(copyOf);
   }
 
   #tallyOf({ nature }: Finding, name: string, origin: Origin): Tally {
@@ -91,7 +110,7 @@ export class EventFold {
 
 /** The better described of the two, with what both counted. */
 function fold(a: Folded, b: Folded): Folded {
-  const { event, reportedAtMs } = isBetter(b, a) ? b : a;
+  const { event, reportedAtMs, copyOf } = isBetter(b, a) ? b : a;
   const isState = a.tally.firstMs === undefined;
   const times = [a.tally.firstMs, a.tally.lastMs, b.tally.firstMs, b.tally.lastMs].filter((ms) => ms !== undefined);
   const tally = {
@@ -99,7 +118,7 @@ function fold(a: Folded, b: Folded): Folded {
     firstMs: isState ? undefined : Math.min(...times),
     lastMs: isState ? undefined : Math.max(...times),
   };
-  return { event, reportedAtMs, tally };
+  return { event, reportedAtMs, tally, copyOf };
 }
 
 /** More severe, else newer, else first in an order of its content: never by the order of files or entries. */

@@ -8,6 +8,7 @@ import {
   version,
 } from '../api/event.ts';
 import type { StoredEvent } from '../api/stored-event.ts';
+import { readContextsOf, sourcesOn } from '../config/read-contexts.ts';
 import { ruleSettings } from '../config/rules-schema.ts';
 import type { Config } from '../config/schema.ts';
 import { KubeClient } from '../kube/client.ts';
@@ -64,7 +65,12 @@ export async function explainEvent(
       return 1;
     }
     const judge = await judgeFor(event, config, io, reader);
-    const said = await about(event, judge, io, reader);
+    const finder = new ReportFinder(reader, {
+      judge,
+      now: io.clock.now(),
+      contextOf: readContextsOf(config, sourcesOn(config, sources)),
+    });
+    const said = await about(event, finder, io);
     await stdout.write(options.output === 'json' ? `${JSON.stringify(said, undefined, 2)}\n` : inWords(said));
     return 0;
   } finally {
@@ -82,15 +88,9 @@ async function judgeFor({ spec }: StoredEvent, config: Config, io: ExplainIo, re
   return compileRules(settings, { now, labelsOf: (name) => (name === of ? labels : undefined) }).judge;
 }
 
-async function about(
-  event: StoredEvent,
-  judge: Judge,
-  { clock }: ExplainIo,
-  reader: ClusterReader,
-): Promise<EventExplained> {
+async function about(event: StoredEvent, finder: ReportFinder, { clock }: ExplainIo): Promise<EventExplained> {
   const { metadata, spec, status } = event;
   const origin = spec.origin ?? {};
-  const finder = new ReportFinder(reader, judge, clock.now());
   const report = [origin.kind ?? '', [origin.namespace, origin.name].filter(Boolean).join('/')].join(' ').trim();
   const inOrigin = await finder.inReport(origin, metadata.name);
   const reportKey = metadata.annotations?.[reportAnnotation] ?? '';

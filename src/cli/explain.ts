@@ -1,6 +1,7 @@
 /** `zen-watcher explain`: which rule decides about the findings of a report, or about one event. */
 import { type Command, Option } from 'commander';
 import { type Environment, loadConfig } from '../config/load.ts';
+import { readContextsOf, sourcesOn } from '../config/read-contexts.ts';
 import { ruleSettings } from '../config/rules-schema.ts';
 import type { Config } from '../config/schema.ts';
 import { OwnerResolver } from '../pipeline/identity.ts';
@@ -99,10 +100,13 @@ async function explainReports(
   const rules = compileRules(ruleSettings(config, sources), { now: io.clock.now(), labelsOf: () => undefined });
   if (rules.labelKeys.size > 0) await stderr.write('without a cluster no namespaceLabels fit\n');
   const all: Explained[] = [];
-  const reader = new ReportReader(defaultLimits, io, stderr, (reading) => {
-    if (reading.completeness === 'not-yet') return;
-    const owners = new OwnerResolver(noPods);
-    for (const finding of reading.findings) all.push(explain(finding, reading.origin, owners, rules.judge));
+  const reader = new ReportReader(defaultLimits, io, stderr, {
+    contextOf: readContextsOf(config, sourcesOn(config, sources)),
+    take(reading) {
+      if (reading.completeness === 'not-yet') return;
+      const owners = new OwnerResolver(noPods);
+      for (const finding of reading.findings) all.push(explain(finding, reading.origin, owners, rules.judge));
+    },
   });
   await reader.read(what);
   await stdout.writeAll(renderExplained(inOrder(all), output));

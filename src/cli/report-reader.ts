@@ -3,7 +3,8 @@ import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/error-message.ts';
 import { clean, cut } from '../lib/text.ts';
 import { expand, recognise } from '../sources/recognise.ts';
-import type { RawDocument, Reading } from '../sources/source.ts';
+import { sourceOf } from '../sources/registry.ts';
+import type { RawDocument, ReadContext, Reading } from '../sources/source.ts';
 import { MalformedReport } from '../sources/source.ts';
 import { type DocumentLimits, inMebibytes, parseDocuments } from './documents.ts';
 import type { Output } from './output.ts';
@@ -19,20 +20,27 @@ export interface ReportReaderIo {
   readonly clock: Clock;
 }
 
+/** What is done with what is read. `source`: the name of the source that reads it. */
+export interface ReadingTaker {
+  /** What the configuration says to the formats of a source. */
+  contextOf(source: string): Omit<ReadContext, 'now' | 'carrier'>;
+  take(reading: Reading, now: Date, source: string): void;
+}
+
 export class ReportReader {
   reports = 0;
   problems = 0;
   readonly #limits: DocumentLimits;
   readonly #io: ReportReaderIo;
   readonly #stderr: Output;
-  readonly #take: (reading: Reading, now: Date) => void;
+  readonly #taker: ReadingTaker;
 
-  /** `take` is given each reading; what cannot be read is said on stderr. */
-  constructor(limits: DocumentLimits, io: ReportReaderIo, stderr: Output, take: (reading: Reading, now: Date) => void) {
+  /** `taker` is given each reading; what cannot be read is said on stderr. */
+  constructor(limits: DocumentLimits, io: ReportReaderIo, stderr: Output, taker: ReadingTaker) {
     this.#limits = limits;
     this.#io = io;
     this.#stderr = stderr;
-    this.#take = take;
+    this.#taker = taker;
   }
 
   /** Reads a file, all report files of a folder, or stdin for `-`. */
@@ -88,9 +96,10 @@ export class ReportReader {
     const format = recognise(document);
     if (format === undefined) return [{ place: '', message: unknownReport(document) }];
     const now = this.#io.clock.now();
+    const source = sourceOf(format)?.name ?? '';
     try {
-      const readings = format.read(document, { now });
-      for (const reading of readings) this.#take(reading, now);
+      const readings = format.read(document, { ...this.#taker.contextOf(source), now });
+      for (const reading of readings) this.#taker.take(reading, now, source);
       this.reports += 1;
       return readings.flatMap(({ rejected }) => rejected);
     } catch (error) {

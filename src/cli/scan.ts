@@ -42,9 +42,11 @@ export async function scan(options: ScanOptions, io: ScanIo): Promise<number> {
   const stderr = new Output(io.stderr);
   try {
     const fold = new EventFold('zen-system');
-    const reader = new ReportReader(options.limits ?? defaultLimits, io, stderr, (reading, now) =>
-      fold.add(reading, now),
-    );
+    const reader = new ReportReader(options.limits ?? defaultLimits, io, stderr, {
+      // Which sources are on shows in what is read: copies of reports that are not given are findings.
+      contextOf: () => ({ isOn: () => true }),
+      take: (reading, now, source) => fold.add(reading, now, source),
+    });
     for (const path of options.paths) await reader.read(path);
     const events = fold.sorted();
     await stdout.writeAll(renderEvents(events, options.output, io.useColor));
@@ -53,6 +55,7 @@ export async function scan(options: ScanOptions, io: ScanIo): Promise<number> {
         closingWords(
           events.map(({ spec }) => spec.severity),
           reader.reports,
+          fold.copies,
         ),
       );
     }
@@ -63,11 +66,12 @@ export async function scan(options: ScanOptions, io: ScanIo): Promise<number> {
 }
 
 /** `3 findings in 2 reports: 1 critical, 2 high` */
-function closingWords(found: readonly Severity[], reports: number): string {
+function closingWords(found: readonly Severity[], reports: number, copies: number): string {
   const counts = severities.flatMap((severity) => {
     const count = found.filter((word) => word === severity).length;
     return count === 0 ? [] : [`${count} ${severity}`];
   });
   const findings = found.length === 0 ? 'no findings' : plural(found.length, 'finding');
-  return `${findings} in ${plural(reports, 'report')}${counts.length === 0 ? '' : `: ${counts.join(', ')}`}\n`;
+  const leftOut = copies === 0 ? '' : `; left out: ${copies} copied by adapters from tools that are read themselves`;
+  return `${findings} in ${plural(reports, 'report')}${counts.length === 0 ? '' : `: ${counts.join(', ')}`}${leftOut}\n`;
 }

@@ -29,6 +29,8 @@ const sourceSchema = z.strictObject({
   /** How long a signal stays Active without a repeat; the source's own when not said. */
   quietSeconds: z.optional(seconds),
   severities: severityWordsSchema,
+  /** Only of policyreport: producers whose namespaced reports may speak for other namespaces. */
+  trustedSources: z.optional(z.array(z.string().check(z.minLength(1), z.maxLength(128))).check(z.maxLength(64))),
 });
 
 const lifecycleSchema = z.strictObject({
@@ -67,7 +69,18 @@ const shutdownSchema = z.strictObject({ drainSeconds: z._default(z.number().chec
 export const configSchema = z.strictObject({
   events: z.prefault(eventsSchema, {}),
   /** By name of the source; all are on when nothing is said. */
-  sources: z._default(z.record(z.string(), sourceSchema), {}),
+  sources: z._default(
+    z.record(z.string(), sourceSchema).check(
+      z.superRefine((sources, context) => {
+        for (const [name, { trustedSources }] of Object.entries(sources)) {
+          if (trustedSources === undefined || name === 'policyreport') continue;
+          const message = 'is known to policyreport only: its reports name the producer';
+          context.addIssue({ code: 'custom', path: [name, 'trustedSources'], message });
+        }
+      }),
+    ),
+    {},
+  ),
   ...rulesShape,
   lifecycle: z.prefault(lifecycleSchema, {}),
   budget: z.prefault(budgetSchema, {}),

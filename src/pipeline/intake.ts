@@ -1,7 +1,7 @@
 /** From a raw document of a watched resource to the reconciler: the one place where a bad document is caught and counted. */
 import type { Clock } from '../lib/clock.ts';
 import { textAt } from '../lib/fields.ts';
-import type { Format, RawDocument, Reading, Rejection } from '../sources/source.ts';
+import type { Format, RawDocument, ReadContext, Reading, Rejection } from '../sources/source.ts';
 import { MalformedReport } from '../sources/source.ts';
 import type { Books } from './books.ts';
 import { unexpected } from './reading-plan.ts';
@@ -12,6 +12,8 @@ export interface IntakeParts {
   /** Name of the source, for the reconciler's bookkeeping. */
   readonly source: string;
   readonly format: Format;
+  /** What the configuration says of the source. */
+  readonly context: Omit<ReadContext, 'now' | 'carrier'>;
   readonly reconciler: Reconciler;
   readonly books: Books;
   readonly clock: Clock;
@@ -43,9 +45,9 @@ export class Intake {
   }
 
   #readings(key: ObjectKey, namespace: string, document: RawDocument, now: Date): readonly Reading[] | undefined {
-    const { format, books } = this.#parts;
+    const { format, books, context } = this.#parts;
     try {
-      return format.read(document, { now });
+      return format.read(document, { ...context, now });
     } catch (error) {
       const rejection = error instanceof MalformedReport ? error.rejection : unexpected(error);
       books.reject(namespace, rejection.reason, 1);

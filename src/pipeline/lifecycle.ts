@@ -18,6 +18,7 @@ import type { Intent } from './intent.ts';
 import { intentOverheadBytes } from './intent.ts';
 import type { ReportHealth } from './report-health.ts';
 import type { ReportRecord, ReportTable } from './report-table.ts';
+import { kindOfKey } from './report-table.ts';
 import { isSummaryRow } from './summary-event.ts';
 import type { WorkQueue } from './work-queue.ts';
 
@@ -51,7 +52,9 @@ export interface LifecycleParts {
 interface Vanished {
   /** How many of the row's holders are gone. */
   holders: number;
+  /** When the last of them went, and what kind of report it was. */
   sinceMs: number;
+  kind: string;
 }
 
 /** What one look needs at hand. */
@@ -100,11 +103,11 @@ export class Lifecycle {
   #lookAtState(row: Row, look: Look, orphanedBefore: ReadonlyMap<string, number>): void {
     const { index, waits } = this.#parts;
     const { monotonicMs } = look.moment;
-    const kind = index.reportKind(row);
-    const state = this.#stateOf(kind, look);
-    if (state.kind === 'listing') return;
     const vanished = look.vanished.get(row);
     const isHeld = index.holders(row) > (vanished?.holders ?? 0);
+    const kind = isHeld ? this.#holdingKind(row, look) : (vanished?.kind ?? index.reportKind(row));
+    const state = this.#stateOf(kind, look);
+    if (state.kind === 'listing') return;
     if (state.kind === 'listed' && isHeld) {
       if (index.stale(row) !== undefined) this.#setFreshness(row, undefined, look.moment);
       return;
@@ -125,25 +128,34 @@ export class Lifecycle {
     const awaySinceMs = 'sinceMs' in state ? state.sinceMs : (sinceMs ?? monotonicMs);
     const awayMs = monotonicMs - awaySinceMs;
     if (awayMs < waits(kind, index.source(row)).graceMs) return;
-    if (state.kind === 'listed' && this.#isLeftBehind(row, sinceMs ?? monotonicMs, look)) {
+    if (state.kind === 'listed' && this.#isLeftBehind(row, kind, sinceMs ?? monotonicMs, look)) {
       this.#resolve(row, 'resource-deleted', look.moment);
     } else {
-      this.#stale(row, state, look.moment);
+      this.#stale(row, kind, state, look.moment);
     }
   }
 
+  /** The kind of the reports that hold the row: of several the one that can be seen, since one report is enough. */
+  #holdingKind(row: Row, look: Look): string {
+    const { index, reports } = this.#parts;
+    const kind = index.reportKind(row);
+    if (!('sinceMs' in this.#stateOf(kind, look))) return kind;
+    const kinds = reports.holdersOf(row, index.reportKey(row)).map(({ object }) => kindOfKey(object.key));
+    return kinds.find((other) => this.#stateOf(other, look).kind === 'listed') ?? kinds[0] ?? kind;
+  }
+
   /** Beyond its grace: it stays Active, but says that nobody vouches for it; after a month it ends so. */
-  #stale(row: Row, state: KindState, moment: Moment): void {
+  #stale(row: Row, kind: string, state: KindState, moment: Moment): void {
     const { index, unverifiedMs } = this.#parts;
-    if (index.stale(row) === undefined) this.#setFreshness(row, this.#reasonOf(row, state), moment);
+    if (index.stale(row) === undefined) this.#setFreshness(row, this.#reasonOf(row, kind, state), moment);
     else if (moment.now.getTime() - index.sinceMs(row) >= unverifiedMs) this.#resolve(row, 'unverified', moment);
   }
 
-  #reasonOf(row: Row, state: KindState): StaleReason {
+  #reasonOf(row: Row, kind: string, state: KindState): StaleReason {
     const { index, health } = this.#parts;
     if (state.kind === 'gone') return 'SourceGone';
     if (state.kind === 'silent') return 'SourceSilent';
-    return health.live(index.reportKind(row), index.source(row)) === 0 ? 'SourceSilent' : 'ReportMissing';
+    return health.live(kind, index.source(row)) === 0 ? 'SourceSilent' : 'ReportMissing';
   }
 
   /** What the cluster shows: no namespace, no policy, no Pod of that name. */
@@ -156,9 +168,8 @@ export class Lifecycle {
   }
 
   /** The tool goes on reporting about others, and the resource is not seen to run. */
-  #isLeftBehind(row: Row, sinceMs: number, look: Look): boolean {
+  #isLeftBehind(row: Row, kind: string, sinceMs: number, look: Look): boolean {
     const { index, health, waits } = this.#parts;
-    const kind = index.reportKind(row);
     const source = index.source(row);
     const { graceMs } = waits(kind, source);
     if (!health.goesOn(kind, source, sinceMs, look.moment.monotonicMs, graceMs)) return false;
@@ -190,12 +201,14 @@ export class Lifecycle {
     const vanished = new Map<Row, Vanished>();
     for (const record of this.#parts.reports.allRecords()) {
       if (record.isLive) continue;
+      const sinceMs = record.vanishedAtMs;
+      const kind = kindOfKey(record.object.key);
       for (const row of record.held) {
         const entry = vanished.get(row);
-        if (entry === undefined) vanished.set(row, { holders: 1, sinceMs: record.vanishedAtMs });
+        if (entry === undefined) vanished.set(row, { holders: 1, sinceMs, kind });
         else {
           entry.holders += 1;
-          entry.sinceMs = Math.max(entry.sinceMs, record.vanishedAtMs);
+          if (sinceMs > entry.sinceMs) Object.assign(entry, { sinceMs, kind });
         }
       }
     }

@@ -23,6 +23,8 @@ interface Channel {
 export interface ReportHealthParts {
   /** A channel that was silent for longer than this begins anew when it speaks: it needs time to catch up. */
   graceMs(kind: string, word: string): number;
+  /** Kinds that are one channel, because they carry the same reports; each is its own where this is absent. */
+  channelOf?(kind: string): string;
   /** Told when a channel loses more than half of its reports, and when one speaks again. */
   haltChanged(channel: string, isHalted: boolean): void;
 }
@@ -75,12 +77,12 @@ export class ReportHealth {
 
   /** How many reports there are. */
   live(kind: string, word: string): number {
-    return this.#channels.get(channelName(kind, word))?.live ?? 0;
+    return this.#channels.get(this.#nameOf(kind, word))?.live ?? 0;
   }
 
   /** Whether the tool lost more than half of its reports at once and has not said anything since. */
   isHalted(kind: string, word: string): boolean {
-    return this.#channels.get(channelName(kind, word))?.isHalted ?? false;
+    return this.#channels.get(this.#nameOf(kind, word))?.isHalted ?? false;
   }
 
   /**
@@ -88,7 +90,7 @@ export class ReportHealth {
    * said something after that, and has not been silent, gone or halted meanwhile.
    */
   goesOn(kind: string, word: string, sinceMs: number, nowMs: number, graceMs: number): boolean {
-    const channel = this.#channels.get(channelName(kind, word));
+    const channel = this.#channels.get(this.#nameOf(kind, word));
     if (channel === undefined || channel.isHalted || channel.live === 0) return false;
     const startMs = Math.max(sinceMs, channel.resumedMs);
     return nowMs - startMs >= graceMs && channel.spokeMs > startMs;
@@ -100,7 +102,7 @@ export class ReportHealth {
   }
 
   #channel(kind: string, word: string): Channel {
-    const name = channelName(kind, word);
+    const name = this.#nameOf(kind, word);
     let channel = this.#channels.get(name);
     if (channel === undefined) {
       channel = { name, live: 0, lost: new Map(), spokeMs: 0, resumedMs: 0, isHalted: false };
@@ -108,9 +110,9 @@ export class ReportHealth {
     }
     return channel;
   }
-}
 
-/** `group|Kind word`. */
-function channelName(kind: string, word: string): string {
-  return `${kind} ${word}`;
+  /** `group|Kind word`, or the name of several kinds and the word. */
+  #nameOf(kind: string, word: string): string {
+    return `${this.#parts.channelOf?.(kind) ?? kind} ${word}`;
+  }
 }

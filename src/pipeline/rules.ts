@@ -3,7 +3,8 @@
  * compiled once into a pure judge. It runs for every finding of every report before anything is hashed, so the usual
  * configuration costs one look-up; verdicts that can be made beforehand are.
  *
- * The order is documented in docs/filters.md: severity, filters (the first that fits decides), preset, thresholds, mutes.
+ * The order is documented in docs/filters.md: severity, filters (the first that fits decides), copies, preset, thresholds,
+ * mutes.
  */
 import type { Category, EventType, Severity } from '../api/words.ts';
 import { severities, severityRank } from '../api/words.ts';
@@ -99,7 +100,8 @@ export function compileRules(settings: RuleSettings, { now, labelsOf }: RulesOpt
   const judgeAs = (finding: Finding, severity: Severity, owners: ResourceResolver): Verdict => {
     let verdict = filters.length === 0 ? undefined : firstOf(filters, finding, severity, owners);
     if (verdict === undefined) {
-      verdict = isPresetFor?.(finding.category, severity) ?? threshold(finding)[severity];
+      verdict =
+        copyVerdict(finding, severity) ?? isPresetFor?.(finding.category, severity) ?? threshold(finding)[severity];
     }
     if (verdict.kind !== 'accepted' || mutes.length === 0) return verdict;
     return firstOf(mutes, finding, severity, owners) ?? verdict;
@@ -110,6 +112,13 @@ export function compileRules(settings: RuleSettings, { now, labelsOf }: RulesOpt
     return { ...judgeAs(finding, overridden.severity, owners), overriddenBy: overridden.rule };
   };
   return { judge, expiresAtMs, notices, labelKeys: labelKeysOf(settings) };
+}
+
+/** What an adapter copied from a tool that is read itself is there already. */
+function copyVerdict({ copyOf }: Finding, severity: Severity): Verdict | undefined {
+  return copyOf === undefined
+    ? undefined
+    : { kind: 'filtered', severity, decidedBy: `a copy of what ${copyOf} reports` };
 }
 
 function labelKeysOf({ filters, mutes, severityOverrides }: RuleSettings): ReadonlySet<string> {

@@ -47,12 +47,14 @@ export function readPolicyReport(document: RawDocument, context: ReadContext): r
 
 class ReportReader implements ResultContext {
   readonly now: Date;
+  readonly #context: ReadContext;
   readonly #document: RawDocument;
   readonly #metadata: Fields;
   readonly #origin: Origin;
   readonly #reportProducer: string;
   readonly #producers = new Map<string, Producer>();
-  /** What the whole report is about: its scope, else its owner. */
+  /** What the whole report is about, its scope, else its owner: as it says, and as far as it may say so. */
+  readonly #statedSubject: Referenced | undefined;
   readonly #subject: Referenced | undefined;
   readonly #results: readonly unknown[];
   readonly #findings: PolicyFinding[] = [];
@@ -62,8 +64,9 @@ class ReportReader implements ResultContext {
   #isPartial = false;
   #occurrences: Map<string, number> | undefined;
 
-  constructor(document: RawDocument, { now }: ReadContext) {
-    this.now = now;
+  constructor(document: RawDocument, context: ReadContext) {
+    this.now = context.now;
+    this.#context = context;
     this.#document = document;
     this.#metadata = asFields(at(document, 'metadata')) ?? {};
     const namespace = textAt(this.#metadata, 'namespace');
@@ -74,7 +77,10 @@ class ReportReader implements ResultContext {
       ...(namespace === undefined ? {} : { namespace }),
     };
     this.#reportProducer = reportProducer(document, this.#metadata);
-    this.#subject = referenceIn(at(document, 'scope'), namespace) ?? ownerOf(this.#metadata, namespace);
+    const scope = at(document, 'scope');
+    const owner = ownerOf(this.#metadata, namespace);
+    this.#statedSubject = referenceIn(scope, namespace, true) ?? owner;
+    this.#subject = referenceIn(scope, namespace, false) ?? owner;
     this.#results = resultsOf(document);
   }
 
@@ -105,6 +111,10 @@ class ReportReader implements ResultContext {
   ownerPart(resource: ResourceReference): IdentityPart {
     const { namespace = '', name } = this.#origin;
     return resource === this.#origin ? JSON.stringify(['report', namespace, name]) : { ownerOf: resource };
+  }
+
+  copyOf({ copyOf }: Producer): string | undefined {
+    return copyOf !== undefined && this.#context.isOn?.(copyOf) === true ? copyOf : undefined;
   }
 
   /** Counts over all results, passed ones too: those stay when others are fixed. Made for the first finding that asks. */
@@ -179,14 +189,16 @@ class ReportReader implements ResultContext {
   /** The result's own resources, else the report's scope or owner, else a Pod in its properties, else the report. */
   #resourcesOf(result: PolicyResult, index: number): (Referenced & { readonly place: string })[] {
     const { namespace } = this.#origin;
+    const isTrusted = this.#context.isTrusted?.(result.producer.word) === true;
     const own = (asList(result.entry['resources']) ?? []).flatMap((value, at) => {
-      const referenced = referenceIn(value, namespace);
+      const referenced = referenceIn(value, namespace, isTrusted);
       return referenced === undefined ? [] : [{ ...referenced, place: `.results[${index}].resources[${at}]` }];
     });
     if (own.length > 0) return own;
     const place = `.results[${index}]`;
-    if (this.#subject !== undefined) return [{ ...this.#subject, place }];
-    return [{ ...(podIn(result.properties, namespace) ?? { resource: this.#itself() }), place }];
+    const subject = isTrusted ? this.#statedSubject : this.#subject;
+    if (subject !== undefined) return [{ ...subject, place }];
+    return [{ ...(podIn(result.properties, namespace, isTrusted) ?? { resource: this.#itself() }), place }];
   }
 
   #itself(): ResourceReference | undefined {
@@ -207,7 +219,7 @@ class ReportReader implements ResultContext {
   }
 
   #subjectPart(): IdentityPart {
-    const reference = this.#subject?.resource;
+    const reference = this.#statedSubject?.resource;
     return reference === undefined ? '' : { ownerOf: reference };
   }
 
@@ -217,7 +229,7 @@ class ReportReader implements ResultContext {
    * policy, one per kind of scan); what changes in them with every rollout, the owner's name, is taken out.
    */
   #stableName(name: string): string {
-    const ownerName = textAt(this.#document, 'scope', 'name') ?? this.#subject?.resource?.name;
+    const ownerName = textAt(this.#document, 'scope', 'name') ?? this.#statedSubject?.resource?.name;
     if (uuid.test(name) || name === textAt(this.#document, 'scope', 'uid')) return '';
     return ownerName === undefined ? name : name.replaceAll(ownerName, '*');
   }

@@ -24,6 +24,8 @@ export interface Producer {
   readonly hasRules: boolean;
   /** Copies events as they happen and drops the oldest: what is not in the report any more is not fixed. */
   readonly isEventLog: boolean;
+  /** The source that reads what this adapter copies from the tool itself. */
+  readonly copyOf: string | undefined;
 }
 
 /** The producer of a word. */
@@ -36,6 +38,7 @@ export function producerOf(word: string): Producer {
     isEngine: source !== 'policyreport',
     hasRules: source !== 'validatingadmissionpolicy' && (source !== 'kyverno' || lower === 'kyverno'),
     isEventLog: eventLogs.some((tool) => lower.startsWith(tool)),
+    copyOf: copied.find(([prefix]) => lower.startsWith(prefix))?.[1],
   };
 }
 
@@ -44,6 +47,13 @@ function sourceOf(lower: string): Producer['source'] {
   if (lower.startsWith('kyverno')) return 'kyverno';
   return lower === 'kubewarden' || lower === 'validatingadmissionpolicy' ? lower : 'policyreport';
 }
+
+/** `Trivy Vulnerability`, `Trivy ConfigAudit`, ... are what its adapter writes; a producer called Trivy scans itself. */
+const copied = [
+  ['trivy ', 'trivy'],
+  ['falco', 'falco'],
+  ['kubearmor', 'kubearmor'],
+] as const;
 
 const eventLogs = ['falco', 'kubearmor', 'tetragon', 'tracee'];
 

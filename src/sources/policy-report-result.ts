@@ -21,6 +21,8 @@ export type Outcome = 'fail' | 'warn' | 'error';
 /** What the results of one report share. */
 export interface ResultContext {
   readonly now: Date;
+  /** The source that the producer copies from, where that is on. */
+  copyOf(producer: Producer): string | undefined;
   /** What an identity says of the resource. */
   ownerPart(resource: ResourceReference): IdentityPart;
   /** Whether another result of the report has this policy, rule and resource too, and nothing to tell the two apart. */
@@ -142,6 +144,10 @@ export class PolicyFinding implements Finding {
 
   get sourceSeverity() {
     return asText(this.#result.entry['severity']) ?? this.#result.property('severity');
+  }
+
+  get copyOf() {
+    return this.#context.copyOf(this.#result.producer);
   }
 
   get policy() {

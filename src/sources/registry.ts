@@ -6,6 +6,13 @@ import { trivy } from './trivy.ts';
 
 export const sources: readonly Source[] = [trivy, policyReport, kubernetesEvents];
 
+/** The source that reads the format. */
+export function sourceOf(format: Format): Source | undefined {
+  return sources.find(
+    ({ intakes, formats: more }) => intakes.some((intake) => intake.format === format) || (more ?? []).includes(format),
+  );
+}
+
 /** The formats of all sources, each once, in the order of the registry. */
 export function formats(): readonly Format[] {
   return [

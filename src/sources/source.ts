@@ -84,6 +84,11 @@ export interface Finding {
   readonly rule: string;
   /** The policy that was violated, as `details.policy` names it: when it is gone, so is the finding. Absent for tools without. */
   readonly policy?: string | undefined;
+  /**
+   * The source that reads the same from the tool itself and is on, where this is an adapter's copy of it: it is filtered.
+   * Not left out by the format: a copy that is missing would look fixed.
+   */
+  readonly copyOf?: string | undefined;
   readonly resource: ResourceReference;
   readonly nature: Nature;
   /** What makes two findings the same one, without source and version (the core prepends them). No times, counts, uids, tags. */
@@ -159,6 +164,10 @@ export interface Carrier {
 export interface ReadContext {
   readonly now: Date;
   readonly carrier?: Carrier | undefined;
+  /** Whether the source of that name is on, so that what others copied of its reports is there twice; absent: none is. */
+  readonly isOn?: ((source: string) => boolean) | undefined;
+  /** Whether reports of a namespace may speak for others where that producer made them; absent: none may. */
+  readonly isTrusted?: ((producer: string) => boolean) | undefined;
 }
 
 /**
@@ -197,6 +206,11 @@ export interface ResourceIntake {
   readonly format: Format;
   /** What the server leaves out of lists and watches, as far as it can select: `type=Warning`. */
   readonly fieldSelector?: string;
+  /**
+   * Kinds of one channel carry the same reports in several API groups: a tool that goes over from one to the other has
+   * lost nothing. A kind is a channel of its own where nothing is said.
+   */
+  readonly channel?: string;
 }
 
 /** Objects that stand for the policies of a tool. Watched for their names: a finding ends when its policy does. */

@@ -1,8 +1,18 @@
-/** What all reports of Trivy Operator have in common: whom they are about, and when they were made. */
+/** What all reports of Trivy Operator have in common: whom they are about, when they were made, how they are read. */
 import type { Fields } from '../lib/fields.ts';
 import { asFields, asList, asText, at, kindOf, textAt } from '../lib/fields.ts';
 import { plausibleTime } from '../lib/times.ts';
-import type { IdentityPart, Origin, RawDocument, ReadContext, ResourceReference } from './source.ts';
+import { mostSevereFirst } from './severity-order.ts';
+import type {
+  Finding,
+  IdentityPart,
+  Origin,
+  RawDocument,
+  ReadContext,
+  Reading,
+  Rejection,
+  ResourceReference,
+} from './source.ts';
 import { MalformedReport } from './source.ts';
 
 export const trivyGroup = 'aquasecurity.github.io';
@@ -41,21 +51,69 @@ export function openTrivyReport(document: RawDocument, { now }: ReadContext): Tr
     });
   }
   const metadata = asFields(at(document, 'metadata')) ?? {};
-  const namespace = textAt(metadata, 'namespace');
-  const origin: Origin = {
-    apiVersion: textAt(document, 'apiVersion') ?? `${trivyGroup}/${trivyVersion}`,
-    kind: textAt(document, 'kind') ?? '',
-    name: textAt(metadata, 'name') ?? '',
-    ...(namespace === undefined ? {} : { namespace }),
-  };
+  const origin = originOf(document);
   return {
     body,
     origin,
-    partition: namespace ?? '',
+    partition: origin.namespace ?? '',
     resource: resourceOf(metadata, origin),
     container: textAt(metadata, 'labels', 'trivy-operator.container.name') ?? '',
     reportedAt:
       plausibleTime(at(body, 'updateTimestamp'), now) ?? plausibleTime(at(metadata, 'creationTimestamp'), now),
+  };
+}
+
+/** The report as what its events came from. */
+export function originOf(document: RawDocument): Origin {
+  const namespace = textAt(document, 'metadata', 'namespace');
+  return {
+    apiVersion: textAt(document, 'apiVersion') ?? `${trivyGroup}/${trivyVersion}`,
+    kind: textAt(document, 'kind') ?? '',
+    name: textAt(document, 'metadata', 'name') ?? '',
+    ...(namespace === undefined ? {} : { namespace }),
+  };
+}
+
+/** The entries that a report keeps under this member. Throws MalformedReport when they are no list. */
+export function entriesOf({ body }: TrivyReport, member: string): readonly unknown[] {
+  const value = at(body, member);
+  const entries = asList(value);
+  if (entries !== undefined) return entries;
+  throw new MalformedReport({
+    reason: value === undefined ? 'missing-field' : 'malformed',
+    place: `.report.${member}`,
+    message: `expected a list, found ${kindOf(value)}`,
+  });
+}
+
+/** Why an entry that should have a word under this member (or one that may stand for it) cannot be read. */
+export function unreadable(value: unknown, place: string, member: string, expected: string): Rejection {
+  const entry = asFields(value);
+  if (entry === undefined) {
+    return { reason: 'malformed', place, message: `expected an object, found ${kindOf(value)}` };
+  }
+  const found = entry[member];
+  const reason = found === undefined || found === '' ? 'missing-field' : 'malformed';
+  return { reason, place: `${place}.${member}`, message: `expected ${expected}, found ${kindOf(found)}` };
+}
+
+/** What all kinds of reports say alike: `findings` in the order of the entries. */
+export function readingOf(
+  report: TrivyReport,
+  reportKey: readonly IdentityPart[],
+  findings: readonly Finding[],
+  rejected: readonly Rejection[],
+): Reading {
+  const { partition, origin, reportedAt } = report;
+  return {
+    reportKey,
+    partition,
+    // An entry that could not be read may be the one that a finding lives by.
+    completeness: rejected.length > 0 ? 'partial' : 'complete',
+    findings: mostSevereFirst(findings),
+    rejected,
+    origin,
+    reportedAt,
   };
 }
 

@@ -5,6 +5,7 @@ import type { Judge } from '../../src/pipeline/rules.ts';
 import { formats } from '../../src/sources/registry.ts';
 import type { Format, RawDocument } from '../../src/sources/source.ts';
 import { everythingAccepted, judgeOf } from '../support/rules.ts';
+import { checkReport } from './check-report.ts';
 import type { Figure } from './figure.ts';
 import { median, rounded } from './figure.ts';
 import { policyReport } from './policy-report.ts';
@@ -21,6 +22,7 @@ export function measureNormalizing(log: (line: string) => void): Figure[] {
     trivy: Array.from({ length: documents }, (_, index) =>
       vulnerabilityReport({ namespace: 'bench', index, kept: 10, filtered: 90, scan: 0 }),
     ),
+    'trivy-checks': Array.from({ length: documents }, (_, index) => checkReport('bench', index)),
     policyreport: Array.from({ length: documents }, (_, index) => policyReport('bench', index)),
     'kubernetes-events': Array.from({ length: documents * 20 }, (_, index) => warningEvent('bench', index)),
   };

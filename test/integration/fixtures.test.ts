@@ -30,7 +30,10 @@ interface Count {
 const folder = openFixtures();
 const counts: Readonly<Record<string, Count>> =
   folder === undefined ? {} : JSON.parse(readFileSync(join(folder, 'counts.json'), 'utf8'));
-const files = folder === undefined ? [] : globSync('{trivy-operator,policyreport}/*', { cwd: folder }).toSorted();
+const files =
+  folder === undefined
+    ? []
+    : globSync('{trivy-operator,policyreport,openreports,kubewarden}/*', { cwd: folder }).toSorted();
 
 /** Where counts.json counts entries: how many events they are, and why. */
 const entriesThatFold: Readonly<Record<string, { readonly events: number; readonly why: string }>> = {
@@ -47,10 +50,15 @@ const entriesThatFold: Readonly<Record<string, { readonly events: number; readon
 /** Where an event has a severity although counts.json, which counts the field of that name, says that none is stated. */
 const otherSeverities: Readonly<Record<string, { readonly by: Count['by']; readonly why: string }>> = {
   'policyreport/falco-adapter.yaml': { by: { low: 1, medium: 1 }, why: 'the adapter writes properties.severity' },
+  'openreports/falco-report-and-clusterreport.yaml': { by: { low: 1, medium: 1 }, why: 'the same in the other group' },
 };
+
+/** Files of Trivy's adapter: what it copied is filtered while its source is on. */
+const copies = /^policyreport\/trivy-/;
 
 /** Files whose events have other names on the server than straight from the file: what the loader had to change. */
 const loaderChanges: Readonly<Record<string, string>> = {
+  'openreports/cis-kube-bench-report.yaml': 'it has no namespace, and its findings are about the report itself',
   'policyreport/kyverno-vap-ivp-same-policy-name.yaml': 'it has no namespace, and that of its resource is identity',
   'policyreport/trivy-adapter-zipkin.yaml': 'only its owner reference, which is dropped, says which Pod it is about',
 };
@@ -77,6 +85,10 @@ function rescanned(report: LoadedReport): LoadedReport {
   const seconds = Math.floor(Date.now() / 1000);
   const body = report['report'] as object | undefined;
   const results = report['results'] as readonly { timestamp?: object }[] | undefined;
+  const status = report['status'] as object | undefined;
+  if (status !== undefined) {
+    return { ...report, status: { ...status, updateTimestamp: new Date(seconds * 1000).toISOString() } };
+  }
   return {
     ...report,
     metadata: {
@@ -121,7 +133,8 @@ suite('real reports', { skip: folder === undefined ? 'the folder of real reports
   /** The whole life of a file's reports on the server. Gives the names of their events. */
   async function live({ file, path, reports }: Loaded): Promise<string[]> {
     const home = await stage.home('fixtures');
-    const daemon = await stage.daemon(home, { timing: { discoveryMs: 500 } });
+    const config = { sources: { trivy: { enabled: !copies.test(file) } } };
+    const daemon = await stage.daemon(home, { timing: { discoveryMs: 500 }, config });
     await ready(daemon);
 
     const expected = await scanDocuments(reports);
@@ -158,7 +171,7 @@ suite('real reports', { skip: folder === undefined ? 'the folder of real reports
     await stage.end(daemon);
 
     // A restart.
-    const next = await stage.daemon(home);
+    const next = await stage.daemon(home, { config });
     await ready(next);
     await caughtUp(next, reports.length, occurrences);
     await assertBooksBalance(next);
@@ -203,8 +216,9 @@ suite('real reports', { skip: folder === undefined ? 'the folder of real reports
   }
 });
 
-function isReport(labels: Readonly<Record<string, string>>): boolean {
-  return labels['resource'] !== 'pods' && !labels['resource']?.startsWith('zenagentevents');
+/** Pods, namespaces, policies and events are watched as well. */
+function isReport({ resource = '' }: Readonly<Record<string, string>>): boolean {
+  return /reports\./.test(resource);
 }
 
 function compare(events: readonly StoredEvent[], expected: readonly ZenAgentEvent[]): void {

@@ -74,8 +74,9 @@ export function reading(name: string, findings: readonly Finding[], options: Rep
   };
 }
 
+/** Reports whose name begins with `copy-` are of a kind of their own. */
 function originOf(name: string) {
-  return { apiVersion: 'tool.example/v1', kind: 'Report', namespace: 'shop', name };
+  return { apiVersion: 'tool.example/v1', kind: name.startsWith('copy-') ? 'Copy' : 'Report', namespace: 'shop', name };
 }
 
 /** The object key of a report by its name. */

@@ -40,6 +40,8 @@ export interface WorldOptions {
   readonly isTimeElapsed?: boolean;
   /** The event budget; there is none when it is not said. */
   readonly events?: number;
+  /** Whether all kinds of reports are one channel. */
+  readonly isOneChannel?: boolean;
 }
 
 /** What the registry would say of the findings of tests: signals are of a type of their own. */
@@ -80,6 +82,7 @@ class Life {
     const { queue } = this;
     this.health = new ReportHealth({
       graceMs: () => world.graceMs,
+      channelOf: (kind) => (options.isOneChannel ? 'reports' : kind),
       haltChanged: (channel, isHalted) => this.halts.push(`${channel} ${isHalted}`),
     });
     this.budget =
@@ -124,7 +127,7 @@ class Life {
       health: this.health,
       view,
       waits: () => ({ graceMs: world.graceMs, quietMs: world.quietMs }),
-      kindState: () => world.kindState,
+      kindState: (kind) => world.kindStates.get(kind) ?? world.kindState,
       handBack: (record) => this.reconciler.handBack(record),
       unverifiedMs: world.unverifiedMs,
     });
@@ -179,6 +182,8 @@ export class World {
   lookUpPod: PodLookup = () => 'none';
   view: ClusterView = blindView;
   kindState: KindState = { kind: 'listed' };
+  /** Of single kinds, `group|Kind`. */
+  readonly kindStates = new Map<string, KindState>();
   readonly graceMs = 60_000;
   quietMs = 3_600_000;
   readonly unverifiedMs = 86_400_000;

@@ -104,9 +104,13 @@ export async function refusal(stage: Stage, reports: readonly LoadedReport[]): P
   return undefined;
 }
 
-/** Creates the reports, or makes them what is given. */
+/** Creates the reports, or makes them what is given. Those that have a status keep it in a subresource. */
 export async function putReports(stage: Stage, reports: readonly LoadedReport[]): Promise<void> {
-  for (const report of reports) await stage.apply(pathOfReport(report), report);
+  for (const report of reports) {
+    const path = pathOfReport(report);
+    await stage.apply(path, report);
+    if ('status' in report) await stage.apply(`${path}/status`, report);
+  }
 }
 
 /** Removes the reports, those that are there. */

@@ -15,6 +15,7 @@ export interface Fit {
 const foldersByGroup: Readonly<Record<string, readonly string[]>> = {
   'aquasecurity.github.io': ['trivy-operator'],
   'wgpolicyk8s.io': ['wgpolicyk8s', 'wgpolicyk8s-v1beta1'],
+  'openreports.io': ['openreports'],
 };
 const standIn = 'stand-in';
 

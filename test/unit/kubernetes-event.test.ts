@@ -201,7 +201,8 @@ suite('traps of Kubernetes Events', () => {
   test('scan adds up what several Events count, and counts an Event that is in two files once', () => {
     const fold = new EventFold('zen-system');
     const add = (document: RawDocument) => {
-      for (const reading of kubernetesEvent.read(document, { now: readAt })) fold.add(reading, readAt);
+      for (const reading of kubernetesEvent.read(document, { now: readAt }))
+        fold.add(reading, readAt, 'kubernetes-events');
     };
     add(core());
     add(core({ count: 12, lastTimestamp: '2025-11-02T08:20:00Z' }));

@@ -387,7 +387,8 @@ test('signals of one run add up; a replayed one does not', () => {
     const base = { reportKey: ['audit'], partition: 'store', rejected: [], origin } as const;
     return { ...base, completeness: 'partial', findings: [finding] };
   };
-  for (const reading of [signal(5), signal(1), signal(9, ['a', 'b']), signal(9, ['b', 'c'])]) fold.add(reading, readAt);
+  for (const reading of [signal(5), signal(1), signal(9, ['a', 'b']), signal(9, ['b', 'c'])])
+    fold.add(reading, readAt, 'audit');
   assert.equal(fold.size, 1);
   assert.deepEqual(fold.sorted()[0]?.status, {
     phase: 'Active',
