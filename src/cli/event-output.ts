@@ -43,6 +43,7 @@ const columns: readonly Column[] = [
 const wideColumns: readonly Column[] = [
   { title: 'TYPE', text: ({ spec }) => spec.eventType },
   { title: 'NAMESPACE', text: ({ spec }) => spec.resource?.namespace ?? '' },
+  { title: 'COUNT', text: ({ status }) => String(status?.count ?? 1) },
   { title: 'TITLE', text: ({ spec }) => spec.title ?? '' },
 ];
 

@@ -4,6 +4,7 @@ import type { Fields } from '../lib/fields.ts';
 import { asBoolean, asFields, asNumber, asText } from '../lib/fields.ts';
 import { firstFitting } from '../lib/text-fit.ts';
 import { plausibleTime } from '../lib/times.ts';
+import { checkSummary } from './check-words.ts';
 import type { Producer } from './policy-report-producer.ts';
 import { categoryOf, distinguishingProperties, stableProperty } from './policy-report-producer.ts';
 import type { Description, Finding, IdentityPart, ResourceReference } from './source.ts';
@@ -215,7 +216,7 @@ export class PolicyFinding implements Finding {
     const text = `${index} ${message ?? policy}`;
     return {
       title: text,
-      summary: firstFitting([text.replace(/ Ensure that (?:the )?/i, ' ')], summaryWidth(this.source)),
+      summary: checkSummary(text, this.source),
       remediation: this.#result.property('remediation'),
       references: this.#references(),
       details: { index, ...this.#details(), description: message },

@@ -93,10 +93,10 @@ suite('scan prints', () => {
   test('a wide table', async () => {
     const { stdout } = await run({ paths: [policyOne], output: 'wide' });
     const [head = '', row = ''] = stdout.split('\n');
-    assert.match(head, /SUMMARY +TYPE +NAMESPACE +TITLE$/);
+    assert.match(head, /SUMMARY +TYPE +NAMESPACE +COUNT +TITLE$/);
     assert.match(
       row,
-      /require-run-as-nonroot +policy-violation +store +Policy require-run-as-nonroot, rule run-as-non-root/,
+      /require-run-as-nonroot +policy-violation +store +1 +Policy require-run-as-nonroot, rule run-as-non-root/,
     );
   });
 
@@ -210,6 +210,22 @@ suite('scan reads', () => {
       assert.equal(event?.spec.details?.['installedVersion'], '3.0.12-1');
       assert.equal(event?.status?.count, 1);
     }
+  });
+});
+
+suite('scan counts', () => {
+  test('what happened several times, and shows since when and until when', async () => {
+    const result = await run({ paths: [join(fixtures, 'kubearmor/many.ndjson')], output: 'json' });
+    assert.equal(result.code, 0);
+    const event = itemsOf(result).find(({ spec }) => spec.details?.['policy'] === 'no-deletes');
+    assert.deepEqual(event?.status, {
+      phase: 'Active',
+      count: 2,
+      firstSeen: '2025-10-01T08:00:00.123Z',
+      lastSeen: '2025-10-01T09:00:00.000Z',
+    });
+    const wide = await run({ paths: [join(fixtures, 'neuvector-notification/many.ndjson')], output: 'wide' });
+    assert.match(wide.stdout, /runtime-threat +store +5 +Network\.Violation to external:443/);
   });
 });
 

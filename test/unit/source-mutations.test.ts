@@ -3,7 +3,6 @@
  * and the event of every finding can be built. Seeded and bounded in time.
  */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { limits } from '../../src/api/schema.ts';
@@ -14,8 +13,8 @@ import { expand } from '../../src/sources/recognise.ts';
 import { formats } from '../../src/sources/registry.ts';
 import type { Format, RawDocument } from '../../src/sources/source.ts';
 import { MalformedReport, rejectionReasons } from '../../src/sources/source.ts';
+import { caseFile } from '../support/format-cases.ts';
 import { readAt, reportsIn } from '../support/reports.ts';
-import { repositoryRoot } from '../support/repository.ts';
 
 const seed = 20_260_101;
 const millisecondsPerFormat = 2_000;
@@ -105,8 +104,7 @@ function exercise(format: Format, document: RawDocument): void {
 suite('damaged reports', () => {
   for (const format of formats()) {
     test(format.name, async () => {
-      const folder = join(repositoryRoot, 'test/fixtures', format.name);
-      const documents = await reportsIn(join(folder, 'many.yaml'));
+      const documents = await reportsIn(caseFile(format.name, 'many'));
       assert.ok(documents.length > 0);
       const property = fc.property(fc.nat(documents.length - 1), mutations, (index, changes) => {
         exercise(format, mutate(documents[index] ?? {}, changes));

@@ -7,28 +7,17 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { categories, eventTypes, severities, sourceNamePattern } from '../../src/api/words.ts';
-import { buildEvent, contentHash } from '../../src/pipeline/event-builder.ts';
-import { identify, OwnerResolver, reportKeyHash } from '../../src/pipeline/identity.ts';
-import { noPods } from '../../src/pipeline/owner.ts';
 import { signalTest } from '../../src/sources/natures.ts';
 import { recognise } from '../../src/sources/recognise.ts';
 import { formats, sources } from '../../src/sources/registry.ts';
 import type { Finding, RawDocument } from '../../src/sources/source.ts';
 import { MalformedReport, rejectionReasons } from '../../src/sources/source.ts';
 import { summaryWidth } from '../../src/sources/summary-width.ts';
+import { caseFile, cases, eventsOf, fixturesFolder, withEntriesReversed } from '../support/format-cases.ts';
 import { inWords, nameOf, openFixtures, readAt, reportsIn } from '../support/reports.ts';
 import { repositoryRoot } from '../support/repository.ts';
 
-const fixtures = join(repositoryRoot, 'test/fixtures');
-const cases = ['none', 'one', 'many', 'malformed'] as const;
 const isUpdating = process.env['UPDATE_EXPECTED'] === '1';
-
-function caseFile(format: string, name: string): string {
-  const files = ['json', 'yaml'].map((ending) => join(fixtures, format, `${name}.${ending}`));
-  const [file, ...more] = files.filter((path) => existsSync(path));
-  assert.ok(file !== undefined && more.length === 0, `${format} needs one fixture of the case ${name}`);
-  return file;
-}
 
 /** All findings of a report; none of a malformed one. */
 function findingsOf(document: RawDocument): readonly Finding[] {
@@ -54,7 +43,7 @@ suite('the registry', () => {
   test('has formats with names of their own and a folder of fixtures each', () => {
     const names = formats().map(({ name }) => name);
     assert.deepEqual(names, [...new Set(names)]);
-    const folders = readdirSync(fixtures);
+    const folders = readdirSync(fixturesFolder);
     assert.deepEqual(
       names.filter((name) => !folders.includes(name)),
       [],
@@ -77,7 +66,7 @@ suite('the registry', () => {
 });
 
 for (const source of sources) {
-  for (const format of new Set(source.intakes.map((intake) => intake.format))) {
+  for (const format of new Set([...source.intakes.map((intake) => intake.format), ...(source.formats ?? [])])) {
     suite(`format ${format.name}`, () => {
       for (const name of cases) {
         test(name, async () => {
@@ -108,6 +97,15 @@ for (const source of sources) {
         });
         assert.ok(rejections.every((count) => count > 0));
       });
+
+      if (source.formats?.includes(format)) {
+        test('what becomes of the case one is the example in the documentation', async () => {
+          const page = readFileSync(join(repositoryRoot, `docs/sources/${source.name}.md`), 'utf8');
+          for (const finding of (await reportsIn(caseFile(format.name, 'one'))).flatMap(findingsOf)) {
+            assert.ok(page.includes(nameOf(finding)), `${nameOf(finding)} is not in the page`);
+          }
+        });
+      }
 
       test('keeps to the words that its source declares, and to closed sets', async () => {
         for (const name of cases) {
@@ -143,37 +141,6 @@ for (const source of sources) {
       });
     });
   }
-}
-
-/** What the core would write: of several findings with one identity the first. */
-function eventsOf(document: RawDocument): Map<string, unknown> {
-  const events = new Map<string, unknown>();
-  const readings = recognise(document)?.read(document, { now: readAt }) ?? [];
-  for (const { findings, origin, reportKey, completeness } of readings) {
-    const owners = new OwnerResolver(noPods);
-    const key = reportKeyHash(reportKey, owners);
-    events.set(key, completeness);
-    for (const finding of findings) {
-      const identity = identify(finding, owners);
-      const parts = { finding, identity, resource: owners.resolve(finding.resource), reportKey: key, origin };
-      if (events.has(identity.name)) continue;
-      events.set(identity.name, contentHash(buildEvent(parts, { namespace: 'zen-system', detectedAt: readAt })));
-    }
-  }
-  return new Map([...events].sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-const entryLists: ReadonlySet<string> = new Set([
-  ...['results', 'vulnerabilities', 'checks', 'secrets', 'controlCheck', 'controls', 'messages'],
-]);
-
-/** The document with every list of objects in it turned round, except the owners: there the first one counts. */
-function withEntriesReversed(document: RawDocument): RawDocument {
-  return JSON.parse(
-    JSON.stringify(document, (key, value: unknown) => {
-      return Array.isArray(value) && entryLists.has(key) ? value.toReversed() : value;
-    }),
-  );
 }
 
 interface Count {

@@ -1,0 +1,19 @@
+import type { ResourceReference } from './source.ts';
+
+/** What a tool may leave out of a reference; absent and empty are the same. */
+export interface NamedObject {
+  readonly apiVersion?: string | undefined;
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace?: string | undefined;
+}
+
+/** The reference without the members that say nothing. */
+export function referenceTo({ apiVersion, kind, name, namespace }: NamedObject): ResourceReference {
+  return {
+    ...(apiVersion ? { apiVersion } : {}),
+    kind,
+    name,
+    ...(namespace ? { namespace } : {}),
+  };
+}
