@@ -1,6 +1,7 @@
 /** Checkov (`checkov -o json`): one finding per failed check. docs/sources/checkov.md. */
 import type { Fields } from '../lib/fields.ts';
 import { asList, asNumber, asText, at, kindOf, textAt } from '../lib/fields.ts';
+import { clean } from '../lib/text.ts';
 import { CarriedReading, fieldsAt, listAt, stateNature } from './carried-report.ts';
 import { checkSummary } from './check-words.ts';
 import { referenceTo } from './reference.ts';
@@ -72,7 +73,7 @@ function findingOf(checkType: string, id: string, resource: string, path: string
     severity: severityIn(severityWords, fields['severity']),
     sourceSeverity: asText(fields['severity']),
     rule: id,
-    resource: resourceOf(checkType, resource, path),
+    resource: resourceOf(checkType, clean(resource.slice(0, longestResource)), path),
     nature: stateNature,
     identity: () => [checkType, id, resource, path],
     describe: () => {
@@ -107,7 +108,7 @@ const codedResource = /^(?:.*\.)?([A-Za-z][\w:]*)\.([^./]+)$/;
 const longestResource = 512;
 
 function resourceOf(checkType: string, resource: string, path: string): ResourceReference {
-  if (resource.length <= longestResource) {
+  if (resource.length < longestResource) {
     if (kubernetesTypes.includes(checkType)) {
       const [, kind, namespace, object] = kubernetesResource.exec(resource) ?? [];
       if (kind !== undefined && object !== undefined) return referenceTo({ kind, namespace, name: object });

@@ -1,6 +1,7 @@
 /** Grype (`grype -o json`): one finding per vulnerable package. docs/sources/grype.md. */
 import type { Fields } from '../lib/fields.ts';
 import { asFields, asList, asNumber, asText, at, kindOf, textAt } from '../lib/fields.ts';
+import { clean } from '../lib/text.ts';
 import { plausibleTime } from '../lib/times.ts';
 import { CarriedReading, listAt } from './carried-report.ts';
 import { repositoryOf } from './image-name.ts';
@@ -94,7 +95,7 @@ function findingOf(target: Target, match: Fields, id: string, packageName: strin
         details: {
           aliases: [...new Set(aliases)],
           packageType: asText(artifact['type']),
-          packageURL: purlWithoutVersion(asText(artifact['purl'])),
+          packageURL: purlWithoutVersion(clean(asText(artifact['purl']) ?? '')),
           fixState: textAt(vulnerability, 'fix', 'state'),
           [target.resource.kind.toLowerCase()]: target.resource.name,
           description: texts.map((text) => textAt(text, 'description')).find((text) => text !== undefined),
@@ -125,8 +126,8 @@ function scoresOf(vulnerability: unknown): number[] {
   return scores.filter((score) => score !== undefined);
 }
 
-function purlWithoutVersion(purl: string | undefined): string | undefined {
-  return purl?.split('?', 1)[0]?.replace(/@[^@/]*$/, '');
+function purlWithoutVersion(purl: string): string | undefined {
+  return purl.split('?', 1)[0]?.replace(/@[^@/]*$/, '');
 }
 
 export const grype: Source = {

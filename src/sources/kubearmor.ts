@@ -1,6 +1,7 @@
 /** KubeArmor's alerts, as its relay and log forwarders write them: one JSON object each. docs/sources/kubearmor.md. */
 import type { Fields } from '../lib/fields.ts';
 import { asNumber, asText, textAt } from '../lib/fields.ts';
+import { clean } from '../lib/text.ts';
 import { plausibleTime } from '../lib/times.ts';
 import { checkSummary } from './check-words.ts';
 import { repositoryOf } from './image-name.ts';
@@ -73,7 +74,7 @@ function resourceOf(alert: RawDocument): ResourceReference | undefined {
 function findingOf(alert: RawDocument, resource: ResourceReference, operation: string, at: Date): Finding {
   const policy = asText(alert['PolicyName']) ?? 'DefaultPosture';
   const container = asText(alert['ContainerName']) ?? '';
-  const target = targetOf(operation, asText(alert['Resource']) ?? '');
+  const target = targetOf(operation, clean((asText(alert['Resource']) ?? '').slice(0, longestTarget)));
   return signalFinding({
     source: name,
     severity: severityIn(severityWords, alert['Severity']),
@@ -119,6 +120,8 @@ function observed(alert: Fields, at: Date): Readonly<Record<string, unknown>> {
     time: at.toISOString(),
   };
 }
+
+const longestTarget = 1024;
 
 /** The facts of a socket that do not change from one connection to the next. */
 const stableSocketFacts = /^(?:domain|type|protocol|sa_family)=/;

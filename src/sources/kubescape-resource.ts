@@ -1,6 +1,7 @@
 /** What a result of Kubescape is about. */
 import type { Fields } from '../lib/fields.ts';
 import { asText, textAt } from '../lib/fields.ts';
+import { clean } from '../lib/text.ts';
 import { referenceTo } from './reference.ts';
 import type { IdentityPart, ResourceReference } from './source.ts';
 
@@ -18,7 +19,7 @@ const longestID = 1024;
 
 /** By the object itself, which the report holds, else by the id. */
 export function kubescapeResource(id: string, object: Fields | undefined): KubescapeResource {
-  const stable = id.slice(0, longestID).replace(scannedPath, '');
+  const stable = clean(id.slice(0, longestID)).replace(scannedPath, '');
   const [, group, namespace, kind, name] = objectID.exec(stable) ?? [];
   if (kind === undefined || name === undefined) {
     // Nothing of Kubernetes has this id: neither is there an owner to look for.

@@ -1,6 +1,7 @@
 /** The report of a scan by NeuVector: one finding per vulnerable package. */
 import type { Fields } from '../lib/fields.ts';
 import { asFields, asNumber, asText, at, kindOf, textAt } from '../lib/fields.ts';
+import { clean } from '../lib/text.ts';
 import { CarriedReading, listAt } from './carried-report.ts';
 import { repositoryOf } from './image-name.ts';
 import { neuvectorRatings, neuvectorSource } from './neuvector-words.ts';
@@ -46,7 +47,7 @@ export const neuvectorScan: Format = {
 function imageOf(document: RawDocument, { carrier }: ReadContext): string {
   const registry = textAt(document, 'report', 'registry') ?? '';
   const repository = textAt(document, 'report', 'repository') ?? textAt(document, 'report', 'image');
-  if (repository !== undefined) return repositoryOf(registry.replace(/^https?:\/\//, '') + repository);
+  if (repository !== undefined) return clean(registry).replace(/^https?:\/\//, '') + repositoryOf(repository);
   return carrier?.annotations['zen.kube-zen.io/image'] ?? carrier?.name ?? '';
 }
 

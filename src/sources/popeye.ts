@@ -1,6 +1,7 @@
 /** Popeye (`popeye -o json`): one finding per warning or error of a linter. docs/sources/popeye.md. */
 import type { Fields } from '../lib/fields.ts';
 import { asFields, asNumber, asText, at, kindOf, textAt } from '../lib/fields.ts';
+import { clean } from '../lib/text.ts';
 import { plausibleTime } from '../lib/times.ts';
 import type { CarriedReading, Entry } from './carried-report.ts';
 import { CarriedReadings, fieldsAt, listAt, stateNature } from './carried-report.ts';
@@ -46,7 +47,7 @@ function readSection(linter: string, { fields, place }: Entry, reading: CarriedR
     reading.refuse('malformed', `${place}.issues`, `expected an object, found ${kindOf(objects)}`);
   }
   for (const [object, list] of Object.entries(asFields(objects) ?? {})) {
-    const resource = resourceOf(gvr, object);
+    const resource = resourceOf(gvr, clean(object.slice(0, longestName)));
     for (const issue of reading.entries(list, `${place}.issues.${object}`)) {
       issues += 1;
       readIssue(linter, gvr, resource, issue, reading);
@@ -55,6 +56,9 @@ function readSection(linter: string, { fields, place }: Entry, reading: CarriedR
   // Errors in the tally and nothing in the list: the objects could not be read at all.
   if (issues === 0 && (asNumber(at(fields, 'tally', 'error')) ?? 0) > 0) reading.isNotYet();
 }
+
+/** Longer than any object may be called. */
+const longestName = 1024;
 
 /** `[POP-106] No resources requests/limits defined` */
 const codeOfMessage = /^\[(POP-\d{1,6})\] ?(.*)$/s;

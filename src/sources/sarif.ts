@@ -2,6 +2,7 @@
 import type { Severity } from '../api/words.ts';
 import type { Fields } from '../lib/fields.ts';
 import { asFields, asList, asNumber, asText, at, kindOf, textAt } from '../lib/fields.ts';
+import { clean } from '../lib/text.ts';
 import { firstFitting } from '../lib/text-fit.ts';
 import { plausibleTime } from '../lib/times.ts';
 import { CarriedReadings, listAt, stateNature } from './carried-report.ts';
@@ -97,7 +98,7 @@ function findingOf(run: SarifRun, result: Fields, ruleId: string): Finding {
     describe: () => {
       const message = messageOf(result, rule);
       const text = textAt(rule, 'shortDescription', 'text') ?? message;
-      const file = place.uri.split('/').at(-1) ?? '';
+      const file = clean(place.uri.slice(0, longestMessage)).split('/').at(-1) ?? '';
       return {
         title: text === undefined || text === ruleId ? ruleId : `${ruleId}: ${text}`,
         summary: firstFitting([`${ruleId} ${file}`.trim(), ruleId], summaryWidth(name)),
