@@ -127,7 +127,7 @@ function scoresOf(vulnerability: unknown): number[] {
 }
 
 function purlWithoutVersion(purl: string): string | undefined {
-  return purl.split('?', 1)[0]?.replace(/@[^@/]*$/, '');
+  return purl.split('?', 1)[0]?.replace(/@[^@/]*$/, '') || undefined;
 }
 
 export const grype: Source = {
