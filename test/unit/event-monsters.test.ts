@@ -16,13 +16,16 @@ import { openFixtures, readAt, reportsIn } from '../support/reports.ts';
 import { repositoryRoot } from '../support/repository.ts';
 import { schemaProblems } from '../support/schema-check.ts';
 
-/** All that a format makes of a document; none where it refuses it. */
+/** More of one report are more of the same. */
+const findingsAReading = 20;
+
+/** All that a format makes of a document, up to that; none where it refuses it. */
 function eventsOf(format: Format, document: RawDocument): ZenAgentEvent[] {
   try {
     return format.read(document, { now: readAt }).flatMap(({ findings, reportKey, origin }) => {
       const owners = new OwnerResolver(noPods);
       const key = reportKeyHash(reportKey, owners);
-      return findings.map((finding) => {
+      return findings.slice(0, findingsAReading).map((finding) => {
         const identity = identify(finding, owners);
         const parts = { finding, identity, resource: owners.resolve(finding.resource), reportKey: key, origin };
         return buildEvent(parts, { namespace: 'zen-system', detectedAt: readAt, cluster: 'test' });
@@ -56,7 +59,8 @@ const parts: readonly ((at: number) => boolean)[] = [
   () => true,
   ...[0, 1, 2].map((rest) => (at: number) => at % 3 === rest),
 ];
-const documentsAFile = 2;
+const documentsAFile = 1;
+const filesAMonster = 6;
 
 suite('monsters', () => {
   const folders = [join(repositoryRoot, 'test/fixtures'), openFixtures()];
@@ -66,16 +70,19 @@ suite('monsters', () => {
       let built = 0;
       let largest = 0;
       const understood = new Set<string>();
-      for (const file of filesIn(folder ?? '')) {
+      for (const [fileAt, file] of filesIn(folder ?? '').entries()) {
         const documents = await reportsIn(file).catch(() => []);
         for (const document of documents.slice(0, documentsAFile)) {
           for (const format of formats().filter((one) => one.recognise(document))) {
-            for (const monster of monsters) {
-              for (const part of parts) {
-                const hostile = monsterOf(document, monster, part);
+            for (const [monsterAt, monster] of monsters.entries()) {
+              // Of the real reports there are many: each monster meets some of them.
+              if (at === 1 && (monsterAt + fileAt) % filesAMonster !== 0) continue;
+              // All texts at once, and one third of them, another one for the next monster.
+              for (const partAt of [0, 1 + (monsterAt % 3)]) {
+                const hostile = monsterOf(document, monster, parts[partAt] ?? (() => true));
                 const events = eventsOf(format, hostile);
                 for (const event of events) assertHarmless(event);
-                assert.deepEqual(eventsOf(format, structuredClone(hostile)), events);
+                if (partAt === 0) assert.deepEqual(eventsOf(format, structuredClone(hostile)), events);
                 built += events.length;
                 largest = Math.max(largest, ...events.map((event) => Buffer.byteLength(JSON.stringify(event))));
                 if (events.length > 0) understood.add(format.name);
