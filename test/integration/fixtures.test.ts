@@ -95,7 +95,9 @@ function rescanned(report: LoadedReport): LoadedReport {
       ...report.metadata,
       annotations: { ...(report.metadata['annotations'] as object), rescan: String(seconds) },
     },
-    ...(body === undefined ? {} : { report: { ...body, updateTimestamp: new Date(seconds * 1000).toISOString() } }),
+    ...(body !== undefined && 'updateTimestamp' in body
+      ? { report: { ...body, updateTimestamp: new Date(seconds * 1000).toISOString() } }
+      : {}),
     ...(results === undefined
       ? {}
       : {
@@ -133,7 +135,8 @@ suite('real reports', { skip: folder === undefined ? 'the folder of real reports
   /** The whole life of a file's reports on the server. Gives the names of their events. */
   async function live({ file, path, reports }: Loaded): Promise<string[]> {
     const home = await stage.home('fixtures');
-    const config = { sources: { trivy: { enabled: !copies.test(file) } } };
+    const enabled = !copies.test(file);
+    const config = { sources: { trivy: { enabled }, 'kubernetes-events': { enabled: false } } };
     const daemon = await stage.daemon(home, { timing: { discoveryMs: 500 }, config });
     await ready(daemon);
 

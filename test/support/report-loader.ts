@@ -20,6 +20,7 @@ import { sources } from '../../src/sources/registry.ts';
 import type { RawDocument, ResourceIntake } from '../../src/sources/source.ts';
 import { reportsIn } from './reports.ts';
 import type { Stage } from './stage.ts';
+import { until } from './until.ts';
 
 /** A report as it goes to the server. */
 export interface LoadedReport {
@@ -98,7 +99,11 @@ export async function refusal(stage: Stage, reports: readonly LoadedReport[]): P
   for (const report of reports) {
     const path = pathOfReport(report).replace(/\/[^/]+$/, '');
     const query = 'dryRun=All&fieldValidation=Strict';
-    const { code, message } = await stage.rest.send('POST', `${path}?${query}`, report);
+    const { code, message } = await until(`${path} to be served`, async () => {
+      const answer = await stage.rest.send('POST', `${path}?${query}`, report);
+      // A CRD that was just swapped can be served, not served and served again for a moment.
+      return answer.code === 404 && answer.message.includes('page not found') ? undefined : answer;
+    });
     if (code !== 201) return `${report.kind} ${report.metadata.name}: ${code} ${message.slice(-200)}`;
   }
   return undefined;
