@@ -26,6 +26,9 @@ interface Scope {
   readonly name: string;
 }
 
+/** The control plane's own Warning events are not what this is about. */
+const reportsOnly = { config: { sources: { 'kubernetes-events': { enabled: false } } } };
+
 suite('daemon: rollouts', () => {
   let stage: Stage;
   let home: Home;
@@ -43,7 +46,7 @@ suite('daemon: rollouts', () => {
     await until('the default service account', async () => {
       return (await stage.rest.send('GET', `/api/v1/namespaces/${team}/serviceaccounts/default`)).code === 200;
     });
-    daemon = await stage.daemon(home);
+    daemon = await stage.daemon(home, reportsOnly);
     await ready(daemon);
   });
   afterEach(async () => {
@@ -171,7 +174,7 @@ suite('daemon: rollouts', () => {
     const [second] = await rolledOut('registry.example/app:2', [first]);
     await putReport(stage, scanned('ReplicaSet', second));
     await removeReport(stage, old);
-    daemon = await stage.daemon(home);
+    daemon = await stage.daemon(home, reportsOnly);
     await ready(daemon);
     await received(daemon, vulnerabilities.length);
     await eventsOn('Deployment/web', vulnerabilities.length);

@@ -9,18 +9,19 @@
  *     Whatever only the owner reference said about the report's subject is lost with it.
  *  3. A report without a name gets one from the file's name and its place in it; a namespaced report without a namespace
  *     gets `default`. Namespaces that do not exist are created.
- *  4. Labels and annotations are made strings (`report-ttl: 24` is a number in YAML); null and empty ones are left out.
+ *  4. Labels and annotations are made strings (`report-ttl: 24` is a number in YAML); null and empty ones are left out, and
+ *     labels that no server takes (`<HASH>` in a template).
  *  5. The tool's own CRD is used where it accepts the sample (asked for with dryRun=All, with every field known to it);
  *     where it refuses one, for its shape or its API version, a permissive stand-in of ours, which takes any shape.
  *
  * CRDs belong to the whole cluster: one file is loaded at a time, on a control plane of the test file's own.
  */
 import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sources } from '../../src/sources/registry.ts';
 import type { RawDocument, ResourceIntake } from '../../src/sources/source.ts';
 import { reportsIn } from './reports.ts';
 import type { Stage } from './stage.ts';
-import { until } from './until.ts';
 
 /** A report as it goes to the server. */
 export interface LoadedReport {
@@ -54,6 +55,8 @@ export async function loadReports(path: string): Promise<LoadedReport[]> {
   return reports.map((report, index) => prepare(report, `${plainName(path)}-${index + 1}`));
 }
 
+const labelValue = /^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
+
 /** Steps 2 to 4. */
 function prepare(report: RawDocument, fallbackName: string): LoadedReport {
   const metadata: Record<string, unknown> = { ...(report['metadata'] as Record_ | undefined) };
@@ -63,6 +66,10 @@ function prepare(report: RawDocument, fallbackName: string): LoadedReport {
   else delete metadata['namespace'];
   for (const field of ['labels', 'annotations']) {
     if (metadata[field] !== undefined) metadata[field] = asStrings(metadata[field] as Record_ | null);
+  }
+  if (metadata['labels'] !== undefined) {
+    const labels = Object.entries(metadata['labels'] as Record<string, string>);
+    metadata['labels'] = Object.fromEntries(labels.filter(([, value]) => labelValue.test(value)));
   }
   return { ...report, metadata } as unknown as LoadedReport;
 }
@@ -99,11 +106,13 @@ export async function refusal(stage: Stage, reports: readonly LoadedReport[]): P
   for (const report of reports) {
     const path = pathOfReport(report).replace(/\/[^/]+$/, '');
     const query = 'dryRun=All&fieldValidation=Strict';
-    const { code, message } = await until(`${path} to be served`, async () => {
-      const answer = await stage.rest.send('POST', `${path}?${query}`, report);
-      // A CRD that was just swapped can be served, not served and served again for a moment.
-      return answer.code === 404 && answer.message.includes('page not found') ? undefined : answer;
-    });
+    let answer = await stage.rest.send('POST', `${path}?${query}`, report);
+    // A CRD that was just swapped can be served, not served and served again for a moment; a version may not be in it.
+    for (let tries = 0; tries < 40 && answer.code === 404; tries += 1) {
+      await sleep(100);
+      answer = await stage.rest.send('POST', `${path}?${query}`, report);
+    }
+    const { code, message } = answer;
     if (code !== 201) return `${report.kind} ${report.metadata.name}: ${code} ${message.slice(-200)}`;
   }
   return undefined;
