@@ -12,7 +12,8 @@ export function readContextsOf(
   config: Config,
   sources: readonly Source[],
 ): (source: string) => Pick<ReadContext, 'isOn' | 'isTrusted'> {
-  const on = new Set(sources.map(({ name }) => name));
+  // A source that is read from files only reports nothing here by itself: what adapters copied of it is all there is.
+  const on = new Set(sources.filter(({ intakes }) => intakes.length > 0).map(({ name }) => name));
   return (source) => {
     const trusted = new Set(config.sources[source]?.trustedSources?.map((word) => word.toLowerCase()));
     return { isOn: (name) => on.has(name), isTrusted: (producer) => trusted.has(producer.toLowerCase()) };
