@@ -5,12 +5,11 @@
  */
 import type { ResolveReason } from '../api/words.ts';
 import type { EventIndex, Row } from './event-index.ts';
-import { sourceOf } from './event-name.ts';
 import type { ClusterView } from './evidence.ts';
 import { endByCluster } from './evidence.ts';
 import type { Holdings, MarkDirty } from './holdings.ts';
 import type { ResolvedIntent } from './intent.ts';
-import { intentOverheadBytes, willBeActive } from './intent.ts';
+import { bareIntent, willBeActive } from './intent.ts';
 import type { PodWaits } from './pod-waits.ts';
 import type { ReportObject, ReportRecord, ReportTable } from './report-table.ts';
 import type { WorkQueue } from './work-queue.ts';
@@ -153,19 +152,8 @@ export class Absence {
 
   #intent(row: Row, speaker: ReportRecord, reason: ResolveReason, { now, monotonicMs }: Moment): ResolvedIntent {
     const { index } = this.#parts;
-    const name = index.name(row);
-    return {
-      kind: 'resolved',
-      key: name,
-      namespace: index.namespace(row),
-      source: sourceOf(name),
-      partition: speaker.partition,
-      occurrences: 0,
-      readAtMs: monotonicMs,
-      bytes: intentOverheadBytes,
-      reason,
-      at: now,
-    };
+    const base = bareIntent(index.name(row), index.namespace(row), speaker.partition, monotonicMs);
+    return { ...base, kind: 'resolved', reason, at: now };
   }
 
   #touch({ object, reportKey }: ReportRecord): void {

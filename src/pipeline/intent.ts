@@ -1,8 +1,10 @@
 /** What is to become of one event. One intent per event key waits in the queue. */
 import type { Category, ResolveReason, Severity, StaleReason } from '../api/words.ts';
 import { severityRank } from '../api/words.ts';
+import { sourceOf } from './event-name.ts';
 
-interface IntentBase {
+/** What all intents have in common. */
+export interface IntentBase {
   /** Name of the event: the key of the queue. */
   readonly key: string;
   readonly namespace: string;
@@ -54,6 +56,11 @@ export interface FreshnessIntent extends IntentBase {
   readonly kind: 'freshness';
   readonly stale: StaleReason | undefined;
   readonly at: Date;
+}
+
+/** What every intent has that carries no event and settles no occurrence: all of it follows from what it is about. */
+export function bareIntent(key: string, namespace: string, partition: string, readAtMs: number): IntentBase {
+  return { key, namespace, source: sourceOf(key), partition, occurrences: 0, readAtMs, bytes: intentOverheadBytes };
 }
 
 /** The event shall be there no more: resolved first, with the reason, where it is Active. Deleted only while Resolved. */

@@ -14,8 +14,8 @@ import type { Moment } from './absence.ts';
 import type { EventIndex, Row } from './event-index.ts';
 import type { ClusterView } from './evidence.ts';
 import { endByCluster } from './evidence.ts';
-import type { Intent } from './intent.ts';
-import { intentOverheadBytes } from './intent.ts';
+import type { Intent, IntentBase } from './intent.ts';
+import { bareIntent } from './intent.ts';
 import type { ReportHealth } from './report-health.ts';
 import type { ReportRecord, ReportTable } from './report-table.ts';
 import { kindOfKey } from './report-table.ts';
@@ -238,17 +238,7 @@ export class Lifecycle {
     const { index, queue } = this.#parts;
     const key = index.name(row);
     if (queue.coming(key) !== undefined) return;
-    queue.put(
-      make({
-        key,
-        namespace: index.namespace(row),
-        source: index.source(row),
-        partition: index.resourceNamespace(row),
-        occurrences: 0,
-        readAtMs: monotonicMs,
-        bytes: intentOverheadBytes,
-      }),
-    );
+    queue.put(make(bareIntent(key, index.namespace(row), index.resourceNamespace(row), monotonicMs)));
   }
 }
 
@@ -261,5 +251,3 @@ export function staleCounts(index: EventIndex): Record<StaleReason, number> {
   }
   return counts;
 }
-
-type IntentBase = Pick<Intent, 'key' | 'namespace' | 'source' | 'partition' | 'occurrences' | 'readAtMs' | 'bytes'>;

@@ -1,9 +1,8 @@
 /** Finds own events that are not where they belong, and has them moved (event-move.ts), a part of them at a time. */
 import type { Ending } from './event-changes.ts';
 import type { EventIndex } from './event-index.ts';
-import { sourceOf } from './event-name.ts';
 import type { Intent } from './intent.ts';
-import { intentOverheadBytes } from './intent.ts';
+import { bareIntent } from './intent.ts';
 import type { OwnEvents } from './own-events.ts';
 import type { Placement } from './placement.ts';
 import type { WorkQueue } from './work-queue.ts';
@@ -77,16 +76,8 @@ export class Misplaced {
     const { index, own, queue, placement } = this.#parts;
     const row = index.find(name);
     const resourceNamespace = own.elsewhere(name)?.resourceNamespace ?? index.resourceNamespace(row);
-    const result = queue.put({
-      kind: 'move',
-      key: name,
-      namespace: placement.namespaceFor({ namespace: resourceNamespace }),
-      source: sourceOf(name),
-      partition: resourceNamespace,
-      occurrences: 0,
-      readAtMs: monotonicMs,
-      bytes: intentOverheadBytes,
-    });
+    const namespace = placement.namespaceFor({ namespace: resourceNamespace });
+    const result = queue.put({ ...bareIntent(name, namespace, resourceNamespace, monotonicMs), kind: 'move' });
     if (result.kind === 'queued') this.#waiting.add(name);
   }
 }

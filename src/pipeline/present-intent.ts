@@ -1,4 +1,5 @@
 /** A kept finding as an intent: the event that shall be on the server. */
+import type { ZenAgentEvent } from '../api/event.ts';
 import { buildEvent, contentHash } from './event-builder.ts';
 import type { PresentIntent } from './intent.ts';
 import { intentOverheadBytes } from './intent.ts';
@@ -18,25 +19,32 @@ export function presentIntent(kept: Kept, plan: Plan, context: PresentIntentCont
   const { namespace, cluster, now, monotonicMs } = context;
   const { origin, partition } = plan.reading;
   const event = buildEvent({ ...kept, reportKey: plan.reportKey, origin }, { namespace, detectedAt: now, cluster });
+  return intentFor(event, { partition, occurrences: kept.occurrences, readAtMs: monotonicMs });
+}
+
+/** The intent that an event, whole as it is, shall be on the server. */
+export function intentFor(
+  event: ZenAgentEvent,
+  owed: Pick<PresentIntent, 'partition' | 'occurrences' | 'readAtMs'>,
+): PresentIntent {
+  const { metadata, spec } = event;
   const body = JSON.stringify(event);
   return {
+    ...owed,
     kind: 'present',
-    key: kept.name,
-    namespace,
-    source: kept.finding.source,
-    partition,
-    occurrences: kept.occurrences,
-    readAtMs: monotonicMs,
+    key: metadata.name,
+    namespace: metadata.namespace,
+    source: spec.source,
     bytes: body.length + intentOverheadBytes,
     body,
     contentHash: contentHash(event),
     facts: {
-      category: event.spec.category,
-      severity: event.spec.severity,
-      eventType: event.spec.eventType,
-      subject: event.spec.subject ?? '',
-      resourceNamespace: event.spec.resource?.namespace ?? '',
-      title: event.spec.title ?? '',
+      category: spec.category,
+      severity: spec.severity,
+      eventType: spec.eventType,
+      subject: spec.subject ?? '',
+      resourceNamespace: spec.resource?.namespace ?? '',
+      title: spec.title ?? '',
     },
   };
 }

@@ -3,7 +3,7 @@ import type { ResolveReason } from '../api/words.ts';
 import type { Moment } from './absence.ts';
 import type { EventIndex, Row } from './event-index.ts';
 import type { RemovalIntent } from './intent.ts';
-import { intentOverheadBytes } from './intent.ts';
+import { bareIntent } from './intent.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 /** The removal of an event. Without a reason only while it is Resolved. */
@@ -13,18 +13,8 @@ export function removalIntent(
   reason: ResolveReason | undefined,
   { now, monotonicMs }: Moment,
 ): RemovalIntent {
-  return {
-    kind: 'removal',
-    key: index.name(row),
-    namespace: index.namespace(row),
-    source: index.source(row),
-    partition: index.resourceNamespace(row),
-    occurrences: 0,
-    readAtMs: monotonicMs,
-    bytes: intentOverheadBytes,
-    reason,
-    at: now,
-  };
+  const base = bareIntent(index.name(row), index.namespace(row), index.resourceNamespace(row), monotonicMs);
+  return { ...base, kind: 'removal', reason, at: now };
 }
 
 /** As many events are removed at a time. */

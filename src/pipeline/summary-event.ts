@@ -1,16 +1,15 @@
 /** The event that stands for findings without events of their own: so many, in this namespace, of this source. */
-import type { ZenAgentEvent } from '../api/event.ts';
 import type { Severity } from '../api/words.ts';
 import type { Finding, ResourceReference } from '../sources/source.ts';
 import type { Moment } from './absence.ts';
 import type { Group } from './budget-plan.ts';
 import { keepingOrder } from './budget-plan.ts';
-import { buildEvent, contentHash } from './event-builder.ts';
+import { buildEvent } from './event-builder.ts';
 import type { EventIndex, Row } from './event-index.ts';
 import { identify, OwnerResolver } from './identity.ts';
 import type { PresentIntent } from './intent.ts';
-import { intentOverheadBytes } from './intent.ts';
 import { noPods } from './owner.ts';
+import { intentFor } from './present-intent.ts';
 
 /** spec.eventType of summaries. */
 export const summaryType = 'findings-folded';
@@ -62,29 +61,8 @@ export function summaryIntent(group: Group, counts: SeverityCounts, context: Sum
   const built = buildEvent(parts, { namespace, detectedAt: moment.now, cluster });
   const { origin: _origin, ...spec } = built.spec;
   const { annotations: _annotations, ...metadata } = built.metadata;
-  const event: ZenAgentEvent = { ...built, metadata, spec };
-  const body = JSON.stringify(event);
-  return {
-    kind: 'present',
-    key: identity.name,
-    namespace,
-    source: group.source,
-    partition: group.namespace ?? '',
-    occurrences: 0,
-    readAtMs: moment.monotonicMs,
-    bytes: body.length + intentOverheadBytes,
-    body,
-    contentHash: contentHash(event),
-    count: countOf(counts),
-    facts: {
-      category: finding.category,
-      severity: finding.severity,
-      eventType: finding.eventType,
-      subject: spec.subject ?? '',
-      resourceNamespace: resource.namespace ?? '',
-      title: spec.title ?? '',
-    },
-  };
+  const owed = { partition: group.namespace ?? '', occurrences: 0, readAtMs: moment.monotonicMs };
+  return { ...intentFor({ ...built, metadata, spec }, owed), count: countOf(counts) };
 }
 
 /** The sum over all severities. */
