@@ -57,10 +57,8 @@ export class ReportInformers {
   /** True when what all reports say is known, but for those that cannot be read at all. */
   get isRead(): boolean {
     const { sources, reconciler } = this.#parts;
-    // What is read from files only has nothing to be listed.
     return sources.every(
-      ({ name, intakes }) =>
-        intakes.length === 0 ||
+      ({ name }) =>
         reconciler.isSettled(name) ||
         this.#watched.some(({ source, informer }) => source.name === name && informer.state.kind === 'forbidden'),
     );

@@ -1,7 +1,7 @@
 /** What the configuration of the sources says to their formats. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { readContextsOf } from '../../src/config/read-contexts.ts';
+import { readContextsOf, sourcesOn } from '../../src/config/read-contexts.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { sources } from '../../src/sources/registry.ts';
 
@@ -10,6 +10,15 @@ suite('configuration of sources', () => {
     const on = sources.filter(({ name }) => name !== 'trivy');
     const { isOn } = readContextsOf(configSchema.parse({}), on)('policyreport');
     assert.deepEqual([isOn?.('trivy'), isOn?.('policyreport'), isOn?.('falco')], [false, true, false]);
+  });
+
+  test('a source that is read from files only is not watched: what adapters copied of it is no copy', () => {
+    const config = configSchema.parse({});
+    const watched = sourcesOn(config, sources);
+    assert.ok(sources.some(({ name }) => name === 'kubearmor'));
+    assert.ok(!watched.some(({ name }) => name === 'kubearmor'));
+    const { isOn } = readContextsOf(config, watched)('policyreport');
+    assert.deepEqual([isOn?.('kubearmor'), isOn?.('trivy')], [false, true]);
   });
 
   test('producers are trusted by name, in any case of letters, and nobody is by default', () => {
