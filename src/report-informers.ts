@@ -11,6 +11,7 @@ import type { Reconciler } from './pipeline/reconciler.ts';
 import type { ObjectKey } from './pipeline/report-table.ts';
 import { objectKey, parseObjectKey } from './pipeline/report-table.ts';
 import type { WorkQueue } from './pipeline/work-queue.ts';
+import { reportKind } from './sources/report-kind.ts';
 import type { RawDocument, ReadContext, ResourceIntake, Source } from './sources/source.ts';
 import type { Reporter } from './telemetry/reporter.ts';
 
@@ -75,8 +76,8 @@ export class ReportInformers {
    * Whether the reports of a kind can be seen. What no source reads (any more) is gone since the start of the process:
    * nobody watched before.
    */
-  kindState(reportKind: string): KindState {
-    const watched = this.#watched.find(({ resource }) => reportKind === `${resource.group}|${resource.kind}`);
+  kindState(kind: string): KindState {
+    const watched = this.#watched.find(({ resource }) => reportKind(resource) === kind);
     if (watched === undefined) return { kind: 'gone', sinceMs: this.#startedMs };
     const { informer, source, changedMs } = watched;
     switch (informer.state.kind) {

@@ -7,6 +7,7 @@ import { PagedList } from '../kube/paged-list.ts';
 import type { Collection } from '../kube/paths.ts';
 import { pathOf } from '../kube/paths.ts';
 import { PodOwners } from '../kube/pods.ts';
+import { groupOf } from '../lib/api-group.ts';
 import { parseRecord } from '../lib/json.ts';
 import { OwnerResolver, reportKeyHash } from '../pipeline/identity.ts';
 import type { Judge } from '../pipeline/rules.ts';
@@ -147,11 +148,7 @@ export class ReportFinder {
   }
 }
 
-function groupOf(apiVersion = ''): string {
-  return apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
-}
-
-function intakeOf({ apiVersion, kind }: ObjectReference): ResourceIntake | undefined {
+function intakeOf({ apiVersion = '', kind }: ObjectReference): ResourceIntake | undefined {
   return sources
     .flatMap(({ intakes }) => intakes)
     .find((intake) => intake.kind === kind && intake.group === groupOf(apiVersion));

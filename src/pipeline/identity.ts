@@ -3,6 +3,7 @@
  * hashed over a JSON array of strings (never over joined text) and turned into a name.
  */
 import { fingerprintCharactersInName } from '../api/words.ts';
+import { groupOf } from '../lib/api-group.ts';
 import { base32, digest, shortHash } from '../lib/hash.ts';
 import type { Finding, IdentityPart, ResourceReference } from '../sources/source.ts';
 import type { Collapsed, PodLookup } from './owner.ts';
@@ -80,7 +81,7 @@ export class OwnerResolver {
 
   #member(reference: ResourceReference): string {
     const { apiVersion, kind, namespace, name } = this.resolve(reference);
-    this.#lastText ||= JSON.stringify(JSON.stringify([groupOf(apiVersion, kind), kind, namespace ?? '', name]));
+    this.#lastText ||= JSON.stringify(JSON.stringify([groupOrKnown(apiVersion, kind), kind, namespace ?? '', name]));
     return this.#lastText;
   }
 }
@@ -96,10 +97,9 @@ function quoted(text: string): string {
  * The API group of a reference. Reports often leave apiVersion out, so the group of the well-known workload kinds is
  * filled in: the same Deployment named with and without apiVersion must be one.
  */
-function groupOf(apiVersion: string | undefined, kind: string): string {
+function groupOrKnown(apiVersion: string | undefined, kind: string): string {
   if (apiVersion === undefined || apiVersion === '') return wellKnownGroups.get(kind) ?? '';
-  const slash = apiVersion.indexOf('/');
-  return slash === -1 ? '' : apiVersion.slice(0, slash);
+  return groupOf(apiVersion);
 }
 
 const wellKnownGroups: ReadonlyMap<string, string> = new Map([

@@ -3,7 +3,9 @@
  * report's content. A report that vanished keeps what it held until a newer report of its key speaks: a deleted report is
  * no proof that anything was fixed.
  */
+import { groupOf } from '../lib/api-group.ts';
 import { hash52 } from '../lib/hash.ts';
+import { reportKind } from '../sources/report-kind.ts';
 import type { Origin } from '../sources/source.ts';
 import type { Row } from './event-index.ts';
 
@@ -55,8 +57,7 @@ export function objectKey(of: Origin): ObjectKey {
 
 /** The kind of a watched object, `group|Kind`: what its key begins with. */
 export function reportKindOf(apiVersion: string, kind: string): string {
-  const slash = apiVersion.indexOf('/');
-  return `${slash === -1 ? '' : apiVersion.slice(0, slash)}|${kind}`;
+  return reportKind({ group: groupOf(apiVersion), kind });
 }
 
 /** The kind of the object that a key names. */

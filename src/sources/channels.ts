@@ -1,11 +1,12 @@
 /** Which kinds of reports fall silent or speak as a whole. */
+import { reportKind } from './report-kind.ts';
 import type { Source } from './source.ts';
 
 /** The channel of a kind, `group|Kind`: the kind itself, unless the same reports come in several API groups. */
 export function channelsOf(sources: readonly Source[]): (reportKind: string) => string {
   const channels = new Map<string, string>();
-  for (const { group, kind, channel } of sources.flatMap(({ intakes }) => intakes)) {
-    if (channel !== undefined) channels.set(`${group}|${kind}`, channel);
+  for (const intake of sources.flatMap(({ intakes }) => intakes)) {
+    if (intake.channel !== undefined) channels.set(reportKind(intake), intake.channel);
   }
-  return (reportKind) => channels.get(reportKind) ?? reportKind;
+  return (kind) => channels.get(kind) ?? kind;
 }
