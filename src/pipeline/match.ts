@@ -37,45 +37,30 @@ export type Matcher = (finding: Finding, severity: Severity, owners: ResourceRes
 export function compileMatch(match: Match, labelsOf: NamespaceLabels): Matcher {
   const { severity, eventType, category, source, namespace, rule, resource, namespaceLabels } = match;
   const checks: Matcher[] = [];
-  if (severity)
-    checks.push(
-      (
-        (is) => (_finding, judged) =>
-          is.has(judged)
-      )(new Set(severity)),
-    );
-  if (eventType)
-    checks.push(
-      (
-        (is) => (finding) =>
-          is.has(finding.eventType)
-      )(new Set(eventType)),
-    );
-  if (category)
-    checks.push(
-      (
-        (is) => (finding) =>
-          is.has(finding.category)
-      )(new Set(category)),
-    );
-  if (source)
-    checks.push(
-      (
-        (isLike) => (finding) =>
-          isLike(finding.source)
-      )(anyOf(source)),
-    );
+  if (severity) {
+    const words = new Set(severity);
+    checks.push((_finding, judged) => words.has(judged));
+  }
+  if (eventType) {
+    const words = new Set(eventType);
+    checks.push((finding) => words.has(finding.eventType));
+  }
+  if (category) {
+    const words = new Set(category);
+    checks.push((finding) => words.has(finding.category));
+  }
+  if (source) {
+    const isLike = anyOf(source);
+    checks.push((finding) => isLike(finding.source));
+  }
   if (namespace) {
     const isLike = anyOf(namespace);
     checks.push(({ resource: { namespace: of } }) => of !== undefined && of !== '' && isLike(of));
   }
-  if (rule)
-    checks.push(
-      (
-        (isLike) => (finding) =>
-          isLike(finding.rule)
-      )(anyOf(rule)),
-    );
+  if (rule) {
+    const isLike = anyOf(rule);
+    checks.push((finding) => isLike(finding.rule));
+  }
   if (namespaceLabels) checks.push(compileLabels(namespaceLabels, labelsOf));
   if (resource) {
     const isLike = anyOf(resource);

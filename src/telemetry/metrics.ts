@@ -181,9 +181,9 @@ function initialise(metrics: Metrics, sources: readonly Source[]): void {
   for (const action of ['replaced', 'mended']) metrics.tampered.inc({ action }, 0);
 }
 
-function gaugesOf(registry: Registry, gauges: Gauges, version: string): void {
-  const registers = [registry];
-  const gauge = (name: string, help: string, read: () => number) =>
+/** Makes gauges that are read at each scrape. */
+function gaugeMaker(registers: Registry[]) {
+  return (name: string, help: string, read: () => number) =>
     new Gauge({
       name,
       help,
@@ -192,6 +192,11 @@ function gaugesOf(registry: Registry, gauges: Gauges, version: string): void {
         this.set(read());
       },
     });
+}
+
+function gaugesOf(registry: Registry, gauges: Gauges, version: string): void {
+  const registers = [registry];
+  const gauge = gaugeMaker(registers);
   gauge('zen_watcher_queue_items', 'Intents waiting or being carried out.', () => gauges.queueItems());
   gauge('zen_watcher_queue_bytes', 'Memory held by them, about.', () => gauges.queueBytes());
   gauge('zen_watcher_dirty_reports', 'Reports waiting to be read again.', () => gauges.dirtyReports());
@@ -287,15 +292,7 @@ function gaugesOf(registry: Registry, gauges: Gauges, version: string): void {
 }
 
 function budgetGauges(registers: Registry[], gauges: Gauges, words: ReadonlySet<string>): void {
-  const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({
-      name,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
+  const gauge = gaugeMaker(registers);
   gauge('zen_watcher_budget_events', 'Events on the server or about to be made.', () => gauges.budget().used);
   gauge('zen_watcher_budget_limit', 'As many there may be; a ResourceQuota can lower it.', () => gauges.budget().limit);
   gauge('zen_watcher_budget_breaker_open', '1 while a ResourceQuota takes no more events.', () =>
