@@ -1,6 +1,7 @@
 /** Events as a table, JSON, YAML or one JSON per line. Made piece by piece: the whole text may be large. */
 import type { ZenAgentEvent } from '../api/event.ts';
 import type { Severity } from '../api/words.ts';
+import { type Column, renderTable } from './table.ts';
 
 export const outputFormats = ['table', 'wide', 'json', 'yaml', 'ndjson'] as const;
 export type OutputFormat = (typeof outputFormats)[number];
@@ -27,12 +28,7 @@ export async function* renderEvents(
   }
 }
 
-interface Column {
-  readonly title: string;
-  readonly text: (event: ZenAgentEvent) => string;
-}
-
-const columns: readonly Column[] = [
+const columns: readonly Column<ZenAgentEvent>[] = [
   { title: 'NAME', text: ({ metadata }) => metadata.name },
   { title: 'SEVERITY', text: ({ spec }) => spec.severity },
   { title: 'SOURCE', text: ({ spec }) => spec.source },
@@ -40,7 +36,7 @@ const columns: readonly Column[] = [
   { title: 'SUMMARY', text: ({ spec }) => spec.summary ?? '' },
 ];
 
-const wideColumns: readonly Column[] = [
+const wideColumns: readonly Column<ZenAgentEvent>[] = [
   { title: 'TYPE', text: ({ spec }) => spec.eventType },
   { title: 'NAMESPACE', text: ({ spec }) => spec.resource?.namespace ?? '' },
   { title: 'COUNT', text: ({ status }) => String(status?.count ?? 1) },
@@ -48,35 +44,11 @@ const wideColumns: readonly Column[] = [
 ];
 
 const severityColumn = 1;
-const gap = '   ';
 
-/** Like the table of `kubectl get`. */
-function* table(events: readonly ZenAgentEvent[], isWide: boolean, useColor: boolean): Generator<string> {
-  if (events.length === 0) return;
-  const shown = isWide ? [...columns, ...wideColumns] : columns;
-  const titles = shown.map(({ title }) => title);
-  const widths = titles.map((title) => title.length);
-  for (const event of events) {
-    for (const [at, { text }] of shown.entries()) widths[at] = Math.max(widths[at] ?? 0, lengthOf(text(event)));
-  }
-  const line = (cells: readonly string[], paint = (text: string) => text) => {
-    const padded = cells.map((cell, at) => cell + ' '.repeat((widths[at] ?? 0) - lengthOf(cell)));
-    padded[severityColumn] = paint(padded[severityColumn] ?? '');
-    return `${padded.join(gap).trimEnd()}\n`;
-  };
-  yield line(titles);
-  for (const event of events) {
-    const { severity } = event.spec;
-    yield line(
-      shown.map(({ text }) => text(event)),
-      useColor ? (text) => `\u001b[${colors[severity]}m${text}\u001b[0m` : undefined,
-    );
-  }
-}
-
-/** In characters, not in UTF-16 units. */
-function lengthOf(text: string): number {
-  return [...text].length;
+function table(events: readonly ZenAgentEvent[], isWide: boolean, useColor: boolean): Generator<string> {
+  return renderTable(isWide ? [...columns, ...wideColumns] : columns, events, (cells, { spec }) => {
+    if (useColor) cells[severityColumn] = `\u001b[${colors[spec.severity]}m${cells[severityColumn]}\u001b[0m`;
+  });
 }
 
 /** Parameters of the terminal's "select graphic rendition". */

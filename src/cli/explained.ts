@@ -6,6 +6,7 @@ import type { OwnerResolver } from '../pipeline/identity.ts';
 import { identify } from '../pipeline/identity.ts';
 import type { Judge, Verdict } from '../pipeline/rules.ts';
 import type { Finding, Origin } from '../sources/source.ts';
+import { type Column, renderTable } from './table.ts';
 
 /** One finding of a report, judged. The JSON output is a list of these. */
 export interface Explained {
@@ -68,7 +69,7 @@ export function severityPhrase({ severity, severityBefore }: Pick<Explained, 'se
   return severity === severityBefore ? severity : `${severity} (was ${severityBefore})`;
 }
 
-const columns: readonly { readonly title: string; readonly text: (of: Explained) => string }[] = [
+const columns: readonly Column<Explained>[] = [
   { title: 'VERDICT', text: ({ verdict }) => verdict },
   { title: 'SEVERITY', text: severityPhrase },
   { title: 'SOURCE', text: ({ source }) => source },
@@ -84,13 +85,7 @@ export function* renderExplained(all: readonly Explained[], format: 'table' | 'j
     yield `${JSON.stringify(all, undefined, 2)}\n`;
     return;
   }
-  if (all.length === 0) return;
-  const rows = [columns.map(({ title }) => title), ...all.map((one) => columns.map(({ text }) => text(one)))];
-  const widths = columns.map((_, at) => rows.reduce((width, row) => Math.max(width, lengthOf(row[at])), 0));
-  for (const row of rows) {
-    const cells = row.map((cell, at) => cell + ' '.repeat((widths[at] ?? 0) - lengthOf(cell)));
-    yield `${cells.join('   ').trimEnd()}\n`;
-  }
+  yield* renderTable(columns, all);
 }
 
 const verdictOrder: readonly Verdict['kind'][] = ['accepted', 'muted', 'filtered'];
@@ -101,9 +96,4 @@ export function inOrder(all: readonly Explained[]): Explained[] {
   const words = ({ source, namespace, subject, rule, event }: Explained) =>
     [source, namespace, subject, rule, event].join('\n');
   return all.toSorted((a, b) => rank(a) - rank(b) || (words(a) < words(b) ? -1 : 1));
-}
-
-/** In characters, not in UTF-16 units. */
-function lengthOf(text = ''): number {
-  return [...text].length;
 }

@@ -123,7 +123,6 @@ class CheckFinding extends TrivyFinding {
   }
 
   describe(): Description {
-    const { resource } = this.report;
     const entries = this.#audit.alike.of(this.entry);
     const entry = entries[0] ?? this.entry;
     const written = asText(entry['checkID']);
@@ -141,7 +140,7 @@ class CheckFinding extends TrivyFinding {
       },
       // The messages name the ReplicaSet, and containers come and go.
       observedOn: {
-        object: `${resource.kind}/${resource.name}`,
+        object: this.object,
         checkID: written === this.rule ? undefined : written,
         scope: scopesOf(entries),
         messages: messagesOf(entries),

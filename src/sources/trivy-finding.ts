@@ -47,6 +47,12 @@ export abstract class TrivyFinding implements Finding {
   get resource() {
     return this.report.resource;
   }
+
+  /** What was scanned, for details.observedOn: its name changes with every rollout. */
+  protected get object(): string {
+    const { kind, name } = this.report.resource;
+    return `${kind}/${name}`;
+  }
 }
 
 /** Orders entries that are one finding: the most severe first, then by the texts of these members. */

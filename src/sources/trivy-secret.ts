@@ -100,7 +100,7 @@ class SecretFinding extends TrivyFinding {
         container: report.container,
       },
       observedOn: {
-        object: `${report.resource.kind}/${report.resource.name}`,
+        object: this.object,
         ...imageAsObserved(report.body),
       },
     };
