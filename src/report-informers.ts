@@ -11,6 +11,7 @@ import type { Reconciler } from './pipeline/reconciler.ts';
 import type { ObjectKey } from './pipeline/report-table.ts';
 import { objectKey, parseObjectKey } from './pipeline/report-table.ts';
 import type { WorkQueue } from './pipeline/work-queue.ts';
+import { resourceIntakes } from './sources/intakes.ts';
 import { reportKind } from './sources/report-kind.ts';
 import type { RawDocument, ReadContext, ResourceIntake, Source } from './sources/source.ts';
 import type { Reporter } from './telemetry/reporter.ts';
@@ -45,7 +46,9 @@ export class ReportInformers {
   constructor(parts: ReportInformersParts) {
     this.#parts = parts;
     this.#startedMs = parts.clock.monotonicMs();
-    this.#watched = parts.sources.flatMap((source) => source.intakes.map((resource) => this.#watch(source, resource)));
+    this.#watched = parts.sources.flatMap((source) =>
+      resourceIntakes(source).map((resource) => this.#watch(source, resource)),
+    );
   }
 
   /** True when every informer has told a whole listing, or is known to have none to tell. */

@@ -11,6 +11,7 @@ import { groupOf } from '../lib/api-group.ts';
 import { parseRecord } from '../lib/json.ts';
 import { OwnerResolver, reportKeyHash } from '../pipeline/identity.ts';
 import type { Judge } from '../pipeline/rules.ts';
+import { resourceIntakes } from '../sources/intakes.ts';
 import { sourceOf, sources } from '../sources/registry.ts';
 import type { ReadContext, Reading, ResourceIntake } from '../sources/source.ts';
 import { MalformedReport } from '../sources/source.ts';
@@ -150,7 +151,7 @@ export class ReportFinder {
 
 function intakeOf({ apiVersion = '', kind }: ObjectReference): ResourceIntake | undefined {
   return sources
-    .flatMap(({ intakes }) => intakes)
+    .flatMap(resourceIntakes)
     .find((intake) => intake.kind === kind && intake.group === groupOf(apiVersion));
 }
 

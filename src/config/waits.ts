@@ -1,5 +1,6 @@
 /** The waits of each source: its own, unless the configuration says otherwise. */
 import type { Waits } from '../pipeline/lifecycle.ts';
+import { resourceIntakes } from '../sources/intakes.ts';
 import { reportKind } from '../sources/report-kind.ts';
 import type { Source } from '../sources/source.ts';
 import type { Config } from './schema.ts';
@@ -22,7 +23,7 @@ export function waitsOf(
       graceMs: (configured?.graceSeconds ?? source.graceSeconds) * 1000,
       quietMs: (configured?.quietSeconds ?? source.quietSeconds ?? defaultQuietSeconds) * 1000,
     };
-    for (const intake of source.intakes) byKind.set(reportKind(intake), waits);
+    for (const intake of resourceIntakes(source)) byKind.set(reportKind(intake), waits);
     for (const word of source.emits) byWord.set(word, waits);
   }
   const others = { graceMs: defaultGraceSeconds * 1000, quietMs: defaultQuietSeconds * 1000 };

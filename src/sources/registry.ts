@@ -1,6 +1,7 @@
 /** All sources that zen-watcher has. Informers, RBAC rules, routes, docs and metric labels are computed from this list. */
 import { checkov } from './checkov.ts';
 import { grype } from './grype.ts';
+import { formatsOf } from './intakes.ts';
 import { kubeBench } from './kube-bench.ts';
 import { kubeHunter } from './kube-hunter.ts';
 import { kubearmor } from './kubearmor.ts';
@@ -36,14 +37,10 @@ export const sources: readonly Source[] = [
 
 /** The source that reads the format. */
 export function sourceOf(format: Format): Source | undefined {
-  return sources.find(
-    ({ intakes, formats: more }) => intakes.some((intake) => intake.format === format) || (more ?? []).includes(format),
-  );
+  return sources.find((source) => formatsOf(source).includes(format));
 }
 
 /** The formats of all sources, each once, in the order of the registry. */
 export function formats(): readonly Format[] {
-  return [
-    ...new Set(sources.flatMap((source) => [...source.intakes.map(({ format }) => format), ...(source.formats ?? [])])),
-  ];
+  return [...new Set(sources.flatMap(formatsOf))];
 }

@@ -211,6 +211,25 @@ export interface ResourceIntake {
    * lost nothing. A kind is a channel of its own where nothing is said.
    */
   readonly channel?: string;
+  /**
+   * The API lists and watches metadata only, whatever is asked for: each object that is new or changed is read by a GET of
+   * its own, a few at a time. Needs the verb `get`.
+   */
+  readonly isReadOneByOne?: boolean;
+  /** Served by an aggregated API, whose watch is weaker than that of etcd: listed anew every 30 minutes, jittered. */
+  readonly isAggregated?: boolean;
+}
+
+/**
+ * Every resource that the server serves of an API group: kinds that users make (Gatekeeper's constraints). Which there are
+ * is discovered; each is read by the one format. The only RBAC rule with a wildcard.
+ */
+export interface GroupIntake {
+  readonly via: 'group';
+  readonly group: string;
+  readonly versions: readonly string[];
+  readonly namespaced: boolean;
+  readonly format: Format;
 }
 
 /** Objects that stand for the policies of a tool. Watched for their names: a finding ends when its policy does. */
@@ -224,8 +243,23 @@ export interface PolicyIntake {
   readonly namespaced: boolean;
 }
 
-/** Where a source's raw input comes from. */
-export type Intake = ResourceIntake;
+/** Where a source's raw input comes from on the API server, besides ConfigMaps. */
+export type Intake = ResourceIntake | GroupIntake;
+
+/**
+ * How a sender is answered. on-write: it ignores the status and waits, so it is answered when the events are on the server
+ * (Falco). batch: it tries again on any error and drops the batch after a 4xx, so bad items are counted and the rest is
+ * taken; only a batch with a new event waits (kube-apiserver). report: it reads the status (everybody else).
+ */
+export const acknowledgements = ['on-write', 'batch', 'report'] as const;
+export type Acknowledgement = (typeof acknowledgements)[number];
+
+/** A route of its own that a source has on the webhook port, besides `/webhook/<name>`. */
+export interface WebhookIntake {
+  /** `/falco/webhook`. */
+  readonly path: string;
+  readonly acknowledge: Acknowledgement;
+}
 
 /** One tool, or one family of tools that share a report format. */
 export interface Source {
@@ -246,8 +280,15 @@ export interface Source {
   /** Owner look-ups of bare Pods need the Pod list. */
   readonly needsPods: boolean;
   readonly intakes: readonly Intake[];
-  /** Formats besides those of its intakes, recognised by content wherever they turn up: files, ConfigMaps, webhooks. */
+  /**
+   * Formats besides those of its intakes, recognised by content wherever they turn up: in files, in ConfigMaps (labelled
+   * `app=<name>` or `zen.kube-zen.io/source=<name>`) and as bodies sent to `/webhook/<name>`.
+   */
   readonly formats?: readonly Format[];
+  /** Label selector of ConfigMaps that are this source's alone; its formats are not looked for in others then. */
+  readonly configMapSelector?: string;
+  /** The route that senders of this tool are used to, and how they are to be answered. */
+  readonly webhook?: WebhookIntake;
   /** Kinds of policies that are watched, metadata only. */
   readonly policies?: readonly PolicyIntake[];
   /** Seconds without a repeat after which a signal of its ends as expired; 24 hours when nothing is said. */

@@ -7,7 +7,7 @@ import { repositoryRoot } from '../support/repository.ts';
 
 const folder = join(repositoryRoot, 'test/integration');
 const startsDaemon = /\.daemon(?:Process)?\(/;
-const checksBooks = /await assertBooksBalance\(/;
+const checksBooks = /await (?:assertBooksBalance|stage\.endBalanced)\(/;
 
 suite('integration tests', () => {
   const files = readdirSync(folder).filter((file) => file.endsWith('.test.ts'));

@@ -5,7 +5,7 @@ import { group, plural } from '../../src/api/event.ts';
 import { tallyOf } from '../support/audit-log.ts';
 import { crdFolder } from '../support/crd.ts';
 import type { TestDaemon } from '../support/daemon.ts';
-import { ask, assertBooksBalance, linesOf, logged, ready, received, scrape } from '../support/daemon.ts';
+import { ask, linesOf, logged, ready, received, scrape } from '../support/daemon.ts';
 import { definitionsIn, type Home, Stage, standInFolder } from '../support/stage.ts';
 import { until } from '../support/until.ts';
 import { eventNames, putReport, removeReports, vulnerabilityReport } from '../support/vulnerability-reports.ts';
@@ -29,11 +29,7 @@ suite('daemon: CRDs and malformed reports', () => {
   afterEach(async () => {
     // Whatever comes of it, the next test's daemon shall see its own reports only.
     await removeReports(stage, team);
-    try {
-      await assertBooksBalance(daemon);
-    } finally {
-      await stage.end(daemon);
-    }
+    await stage.endBalanced(daemon);
   });
 
   const report = (ids: readonly string[], at?: string) =>

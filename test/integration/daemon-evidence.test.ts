@@ -78,11 +78,7 @@ suite('daemon: what was deleted', () => {
   afterEach(async () => {
     await stage.define(...definitionsIn(standInFolder));
     for (const namespace of [bystander, ...teams]) await removeReports(stage, namespace);
-    try {
-      await assertBooksBalance(daemon);
-    } finally {
-      await stage.end(daemon);
-    }
+    await stage.endBalanced(daemon);
   });
 
   const other = (workload: string, at = '2026-01-02T03:04:05Z') =>
@@ -90,12 +86,8 @@ suite('daemon: what was deleted', () => {
   const reportIn = (namespace: string, change: Partial<Parameters<typeof vulnerabilityReport>[0]> = {}) =>
     vulnerabilityReport({ namespace, workload: 'web', vulnerabilities: [{ id: 'CVE-2026-1' }], ...change });
 
-  async function eventWhen(name: string, what: string, is: (event: StoredEvent) => boolean): Promise<StoredEvent> {
-    return until(`${name} to be ${what}`, async () => {
-      const event = await stage.event(home.namespace, name);
-      return event !== undefined && is(event) ? event : undefined;
-    });
-  }
+  const eventWhen = (name: string, what: string, is: (event: StoredEvent) => boolean) =>
+    stage.eventWhen(home.namespace, name, what, is);
   const freshOf = (event: StoredEvent) => event.status?.conditions?.find(({ type }) => type === 'Fresh');
   const resolved = (name: string, reason: string) =>
     eventWhen(name, `resolved as ${reason}`, ({ status }) => status?.phase === 'Resolved' && status.reason === reason);

@@ -38,11 +38,7 @@ suite('daemon: the life of an event', () => {
   afterEach(async () => {
     // Whatever comes of it, the next test's daemon shall see its own reports only.
     await removeReports(stage, team);
-    try {
-      await assertBooksBalance(daemon);
-    } finally {
-      await stage.end(daemon);
-    }
+    await stage.endBalanced(daemon);
   });
 
   const report = (vulnerabilities: readonly Vulnerability[], at?: string, hash?: string) =>
@@ -58,12 +54,8 @@ suite('daemon: the life of an event', () => {
   const writes = () => stage.audit.writes(home.namespace);
   const ours = () => tallyOf(writes().filter(({ user }) => user === home.account.user));
 
-  async function eventWhen(name: string, what: string, is: (event: StoredEvent) => boolean): Promise<StoredEvent> {
-    return until(`${name} to be ${what}`, async () => {
-      const event = await stage.event(home.namespace, name);
-      return event !== undefined && is(event) ? event : undefined;
-    });
-  }
+  const eventWhen = (name: string, what: string, is: (event: StoredEvent) => boolean) =>
+    stage.eventWhen(home.namespace, name, what, is);
   const there = (name: string) => eventWhen(name, 'there', () => true);
   const active = (name: string) => eventWhen(name, 'Active', ({ status }) => status?.phase === 'Active');
   const resolved = (name: string) => eventWhen(name, 'Resolved', ({ status }) => status?.phase === 'Resolved');

@@ -4,7 +4,7 @@ import { after, afterEach, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createdTwice, tallyOf } from '../support/audit-log.ts';
 import type { TestDaemon } from '../support/daemon.ts';
-import { assertBooksBalance, ready, received, scrape } from '../support/daemon.ts';
+import { ready, received, scrape } from '../support/daemon.ts';
 import { watchEvents } from '../support/event-watch.ts';
 import { type Home, Stage } from '../support/stage.ts';
 import { quantile, until } from '../support/until.ts';
@@ -35,11 +35,7 @@ suite('daemon: load', () => {
   after(() => stage?.stop());
   afterEach(async () => {
     await removeReports(stage, team);
-    try {
-      await assertBooksBalance(daemon);
-    } finally {
-      await stage.end(daemon);
-    }
+    await stage.endBalanced(daemon);
   });
 
   const report = (index: number, count: number): Report =>

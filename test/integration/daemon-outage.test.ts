@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, suite, test } from 'node:test';
 import { group } from '../../src/api/event.ts';
+import { resourceIntakes } from '../../src/sources/intakes.ts';
 import { sources } from '../../src/sources/registry.ts';
 import { createdTwice, tallyOf } from '../support/audit-log.ts';
 import type { TestDaemon } from '../support/daemon.ts';
-import { ask, assertBooksBalance, linesOf, logged, ready, received, scrape } from '../support/daemon.ts';
+import { ask, assertBooksBalance, linesOf, logged, ready, received, reportsOnly, scrape } from '../support/daemon.ts';
 import { allowWriting, changeRules, makeDaemonAccount, readRules, writeRules } from '../support/daemon-account.ts';
 import { type Home, Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
@@ -21,8 +22,6 @@ const unreachable = 'the API server cannot be reached: trying again';
 const forbidden = 'forbidden: allow list and watch on it';
 const notWritten = 'events cannot be written at the moment';
 const writtenAgain = 'events are written again';
-/** The controllers here may write Warnings of their own. */
-const reportsOnly = { config: { sources: { 'kubernetes-events': { enabled: false } } } };
 /** As it is, only that the longest pause between two attempts is a second. */
 const impatient = { timing: { reflector: { backoffMaximumMs: 1000 } }, ...reportsOnly };
 const policyGroup = 'wgpolicyk8s.io';
@@ -42,11 +41,7 @@ suite('daemon: outages and missing rights', () => {
   afterEach(async () => {
     // Whatever comes of it, the next test's daemon shall see its own reports only.
     await removeReports(stage, team);
-    try {
-      await assertBooksBalance(daemon);
-    } finally {
-      await stage.end(daemon);
-    }
+    await stage.endBalanced(daemon);
   });
 
   const report = (count: number, first = 1) =>
@@ -136,7 +131,7 @@ suite('daemon: outages and missing rights', () => {
     );
     daemon = await stage.daemon(home, impatient);
     await ready(daemon);
-    const intakes = sources.flatMap((source) => source.intakes).filter((intake) => intake.group === policyGroup);
+    const intakes = sources.flatMap(resourceIntakes).filter((intake) => intake.group === policyGroup);
     for (const { resource } of intakes) await logged(daemon, forbidden, { resource: `${resource}.${policyGroup}` });
     await stage.apply(policyReportPath(), policyReport());
     t.after(() => stage.must(200, 'DELETE', policyReportPath()));

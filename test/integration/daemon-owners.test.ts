@@ -6,7 +6,7 @@ import type { StoredEvent } from '../../src/api/stored-event.ts';
 import { apply, kubectlOutput } from '../cluster/kubectl.ts';
 import { tallyOf } from '../support/audit-log.ts';
 import type { TestDaemon } from '../support/daemon.ts';
-import { assertBooksBalance, ready, scrape } from '../support/daemon.ts';
+import { assertBooksBalance, ready, reportsOnly, scrape } from '../support/daemon.ts';
 import { type Home, Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
 
@@ -22,9 +22,6 @@ interface Scope {
   readonly name: string;
 }
 
-/** The controllers here write Warnings of their own. */
-const reportsOnly = { config: { sources: { 'kubernetes-events': { enabled: false } } } };
-
 suite('daemon: owners of Pods', () => {
   let stage: Stage;
   let home: Home;
@@ -39,21 +36,13 @@ suite('daemon: owners of Pods', () => {
   after(() => stage?.stop());
   beforeEach(async () => {
     home = await stage.home('events');
-    team = await stage.namespace('team');
-    // Pods need it; the controller manager makes it in a moment.
-    await until('the default service account', async () => {
-      return (await stage.rest.send('GET', `/api/v1/namespaces/${team}/serviceaccounts/default`)).code === 200;
-    });
+    team = await stage.namespaceForPods('team');
     daemon = await stage.daemon(home, reportsOnly);
     await ready(daemon);
   });
   afterEach(async () => {
     await stage.rest.send('DELETE', reports());
-    try {
-      await assertBooksBalance(daemon);
-    } finally {
-      await stage.end(daemon);
-    }
+    await stage.endBalanced(daemon);
   });
 
   const reports = () => `/apis/wgpolicyk8s.io/v1alpha2/namespaces/${team}/policyreports`;

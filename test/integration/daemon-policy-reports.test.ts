@@ -58,11 +58,7 @@ suite('daemon: policy reports', () => {
   afterEach(async () => {
     // Whatever comes of it, the next test's daemon shall see its own reports only.
     await removeReports(stage, put);
-    try {
-      await assertBooksBalance(daemon);
-    } finally {
-      await stage.end(daemon);
-    }
+    await stage.endBalanced(daemon);
   });
 
   function report(

@@ -7,7 +7,7 @@ import { after, afterEach, before, beforeEach, suite, test } from 'node:test';
 import { apply, kubectlOutput } from '../cluster/kubectl.ts';
 import { tallyOf } from '../support/audit-log.ts';
 import type { TestDaemon } from '../support/daemon.ts';
-import { assertBooksBalance, ready, received, scrape } from '../support/daemon.ts';
+import { assertBooksBalance, ready, received, reportsOnly, scrape } from '../support/daemon.ts';
 import { type Home, Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
 import type { Report } from '../support/vulnerability-reports.ts';
@@ -26,9 +26,6 @@ interface Scope {
   readonly name: string;
 }
 
-/** The control plane's own Warning events are not what this is about. */
-const reportsOnly = { config: { sources: { 'kubernetes-events': { enabled: false } } } };
-
 suite('daemon: rollouts', () => {
   let stage: Stage;
   let home: Home;
@@ -42,21 +39,14 @@ suite('daemon: rollouts', () => {
   after(() => stage?.stop());
   beforeEach(async () => {
     home = await stage.home('events');
-    team = await stage.namespace('team');
-    await until('the default service account', async () => {
-      return (await stage.rest.send('GET', `/api/v1/namespaces/${team}/serviceaccounts/default`)).code === 200;
-    });
+    team = await stage.namespaceForPods('team');
     daemon = await stage.daemon(home, reportsOnly);
     await ready(daemon);
   });
   afterEach(async () => {
     await removeReports(stage, team);
     await stage.rest.send('DELETE', policyReports());
-    try {
-      await assertBooksBalance(daemon);
-    } finally {
-      await stage.end(daemon);
-    }
+    await stage.endBalanced(daemon);
   });
 
   const policyReports = () => `/apis/wgpolicyk8s.io/v1alpha2/namespaces/${team}/policyreports`;

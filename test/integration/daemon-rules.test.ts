@@ -5,7 +5,7 @@ import type { Account } from '../../src/pipeline/books.ts';
 import { tallyOf } from '../support/audit-log.ts';
 import { eventsPath } from '../support/crd.ts';
 import type { DaemonProcess, DaemonSettings } from '../support/daemon.ts';
-import { ask, assertBooksBalance, linesOf, logged, ready, received, scrape } from '../support/daemon.ts';
+import { ask, linesOf, logged, ready, received, scrape } from '../support/daemon.ts';
 import { explainInCluster } from '../support/explain-in-cluster.ts';
 import type { Home } from '../support/stage.ts';
 import { Stage } from '../support/stage.ts';
@@ -39,11 +39,7 @@ suite('daemon: filters and mutes', () => {
   });
   afterEach(async () => {
     await removeReports(stage, team);
-    try {
-      await assertBooksBalance(daemon);
-    } finally {
-      await stage.end(daemon);
-    }
+    await stage.endBalanced(daemon);
   });
 
   async function start(settings: DaemonSettings): Promise<void> {
@@ -62,12 +58,8 @@ suite('daemon: filters and mutes', () => {
     ]
       .filter(([, , of]) => of === resource)
       .map(([, verb]) => verb);
-  async function phase(name: string, wanted: string) {
-    return until(`${name} to be ${wanted}`, async () => {
-      const event = await stage.event(home.namespace, name);
-      return event?.status?.phase === wanted ? event : undefined;
-    });
-  }
+  const phase = (name: string, wanted: string) =>
+    stage.eventWhen(home.namespace, name, wanted, ({ status }) => status?.phase === wanted);
   const settled = async (account: Account) => (await scrape(daemon)).settled(account);
 
   const high = { id: 'CVE-2026-1' };

@@ -39,11 +39,7 @@ suite('daemon: the kinds of Trivy Operator', () => {
   }
   afterEach(async () => {
     await removeReports(stage, put);
-    try {
-      await assertBooksBalance(daemon);
-    } finally {
-      await stage.end(daemon);
-    }
+    await stage.endBalanced(daemon);
   });
   const writes = () => tallyOf(stage.audit.writes(home.namespace));
 

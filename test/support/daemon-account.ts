@@ -36,7 +36,7 @@ export const readRules: readonly Rule[] = [
   ...sources.flatMap(({ intakes }) =>
     intakes.map((intake) => ({
       apiGroups: [intake.group],
-      resources: [intake.resource],
+      resources: [intake.via === 'group' ? '*' : intake.resource],
       verbs: ['get', 'list', 'watch'],
     })),
   ),

@@ -37,6 +37,11 @@ export interface DaemonSettings {
   readonly root?: string | undefined;
 }
 
+/** For tests about reports, on control planes whose controllers write Warning Events of their own. */
+export const reportsOnly = {
+  config: { sources: { 'kubernetes-events': { enabled: false } } },
+} satisfies DaemonSettings;
+
 /** Where a daemon works, and as whom. */
 export interface DaemonPlace {
   readonly controlPlane: ControlPlane;

@@ -18,6 +18,7 @@
  */
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { resourceIntakes } from '../../src/sources/intakes.ts';
 import { sources } from '../../src/sources/registry.ts';
 import type { RawDocument, ResourceIntake } from '../../src/sources/source.ts';
 import { reportsIn } from './reports.ts';
@@ -46,7 +47,7 @@ const setByTheServer = [
 /** The watched resource that a report is an object of; undefined for other kinds. */
 export function intakeOf({ apiVersion, kind }: RawDocument): ResourceIntake | undefined {
   const group = String(apiVersion).split('/')[0];
-  return sources.flatMap(({ intakes }) => intakes).find((intake) => intake.group === group && intake.kind === kind);
+  return sources.flatMap(resourceIntakes).find((intake) => intake.group === group && intake.kind === kind);
 }
 
 /** The reports of a file that are of a watched kind, ready for the server (steps 1 to 4). */

@@ -10,7 +10,7 @@ import { type ControlPlane, startControlPlane } from '../cluster/control-plane.t
 import { AuditLog } from './audit-log.ts';
 import { crdFolder, eventsPath } from './crd.ts';
 import type { DaemonProcess, DaemonSettings, LaunchedDaemon, TestDaemon } from './daemon.ts';
-import { launchDaemonProcess, startDaemonProcess, startTestDaemon } from './daemon.ts';
+import { assertBooksBalance, launchDaemonProcess, startDaemonProcess, startTestDaemon } from './daemon.ts';
 import { allowWriting, type DaemonAccount, makeDaemonAccount, type Rule } from './daemon-account.ts';
 import { repositoryRoot } from './repository.ts';
 import { Rest } from './rest.ts';
@@ -129,6 +129,32 @@ export class Stage {
   async end(daemon: TestDaemon): Promise<void> {
     this.#daemons.delete(daemon);
     await daemon.stop();
+  }
+
+  /** Ends a daemon whose books must balance by now: for the end of every test. It is ended in any case. */
+  async endBalanced(daemon: TestDaemon): Promise<void> {
+    try {
+      await assertBooksBalance(daemon);
+    } finally {
+      await this.end(daemon);
+    }
+  }
+
+  /** A namespace in which Pods can be made: they need a service account, which the controller manager makes in a moment. */
+  async namespaceForPods(prefix: string): Promise<string> {
+    const name = await this.namespace(prefix);
+    await until('the default service account', async () => {
+      return (await this.rest.send('GET', `/api/v1/namespaces/${name}/serviceaccounts/default`)).code === 200;
+    });
+    return name;
+  }
+
+  /** Waits until an event is as it shall be, and gives it. */
+  eventWhen(namespace: string, name: string, what: string, is: (event: StoredEvent) => boolean): Promise<StoredEvent> {
+    return until(`${name} to be ${what}`, async () => {
+      const event = await this.event(namespace, name);
+      return event !== undefined && is(event) ? event : undefined;
+    });
   }
 
   /** The events of a namespace, as the server has them. */

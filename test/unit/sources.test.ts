@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { categories, eventTypes, severities, sourceNamePattern } from '../../src/api/words.ts';
+import { formatsOf, resourceIntakes } from '../../src/sources/intakes.ts';
 import { signalTest } from '../../src/sources/natures.ts';
 import { recognise } from '../../src/sources/recognise.ts';
 import { formats, sources } from '../../src/sources/registry.ts';
@@ -51,7 +52,7 @@ suite('the registry', () => {
   });
 
   test('names every resource once', () => {
-    const resources = sources.flatMap(({ intakes }) => intakes.map(({ group, resource }) => `${resource}.${group}`));
+    const resources = sources.flatMap(resourceIntakes).map(({ group, resource }) => `${resource}.${group}`);
     assert.deepEqual(resources, [...new Set(resources)]);
   });
 
@@ -66,7 +67,7 @@ suite('the registry', () => {
 });
 
 for (const source of sources) {
-  for (const format of new Set([...source.intakes.map((intake) => intake.format), ...(source.formats ?? [])])) {
+  for (const format of formatsOf(source)) {
     suite(`format ${format.name}`, () => {
       for (const name of cases) {
         test(name, async () => {
