@@ -16,11 +16,9 @@ import type { Config } from './config/schema.ts';
 import { waitsOf } from './config/waits.ts';
 import type { ConfigListener } from './config/watch.ts';
 import { configReload } from './config-reload.ts';
-import { eventInformer, namespaceInformer, podInformer } from './core-informers.ts';
 import { startProbeServer } from './http/server.ts';
+import { Inputs } from './inputs.ts';
 import { KubeClient } from './kube/client.ts';
-import type { ServedResources } from './kube/discovery.ts';
-import { Discovery } from './kube/discovery.ts';
 import { KubeEventStore } from './kube/event-store.ts';
 import { Namespaces } from './kube/namespaces.ts';
 import { PodOwners } from './kube/pods.ts';
@@ -28,7 +26,6 @@ import type { ReflectorTiming } from './kube/reflector.ts';
 import type { Clock } from './lib/clock.ts';
 import { Books } from './pipeline/books.ts';
 import { Breaker } from './pipeline/breaker.ts';
-import { DirtyReports } from './pipeline/dirty-reports.ts';
 import { EventIndex } from './pipeline/event-index.ts';
 import { Lifecycle, staleCounts } from './pipeline/lifecycle.ts';
 import { LiveRules } from './pipeline/live-rules.ts';
@@ -45,8 +42,6 @@ import { WriteBudget } from './pipeline/write-budget.ts';
 import type { GateCause } from './pipeline/write-gates.ts';
 import { WriteGates } from './pipeline/write-gates.ts';
 import { Writer } from './pipeline/writer.ts';
-import { PolicyInformers } from './policy-informers.ts';
-import { ReportInformers } from './report-informers.ts';
 import { channelsOf } from './sources/channels.ts';
 import { signalTest } from './sources/natures.ts';
 import type { Source } from './sources/source.ts';
@@ -130,7 +125,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const rules = new LiveRules(ruleSettings(config, sources), {
     clock,
     labelsOf: (name) => namespaces.labelsOf(name),
-    changed: () => informers.retell(),
+    changed: () => inputs.retell(),
     noticed: (notices) => configReporter.noticed(notices),
   });
 
@@ -140,7 +135,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     channelOf: channelsOf(sources),
     haltChanged: (channel, isHalted) => reporter.haltChanged(channel, isHalted),
   });
-  const view = clusterView({ namespaces, pods, isPolicyGone: (source, policy) => policies.isGone(source, policy) });
+  const view = clusterView({ namespaces, pods, isPolicyGone: (source, policy) => inputs.isPolicyGone(source, policy) });
 
   const budgeting = keepBudget({
     config,
@@ -150,8 +145,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     clock,
     namespaceFor: (resource) => placement.namespaceFor(resource),
     timing,
-    isSynced,
-    isRead: () => informers.isRead,
+    isSynced: () => inputs.isSynced,
+    isRead: () => inputs.isRead,
     unfold: (row) => reconciler.unfold(row),
     cappedChanged: (isCapped, state) => reporter.cappedChanged(isCapped, state),
   });
@@ -172,7 +167,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     admission: budget,
     markDirty(object, reason, afterMs) {
       metrics.rereads.inc({ reason });
-      dirty.add(object.key, afterMs);
+      inputs.markDirty(object.key, afterMs);
     },
     signals: { quietMs: (kind, source) => waits(kind, source).quietMs, monotonicMs, stepsMs: timing?.signalStepsMs },
     rejected: (source, key, rejection) => reporter.rejected(source, key, rejection),
@@ -224,44 +219,25 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   });
 
   // Input: server -> intake.
-  const informing = { client, clock, random, timing: timing?.reflector };
-  const informers = new ReportInformers({
+  const inputs: Inputs = new Inputs({
     sources,
-    informer: informing,
+    informing: { client, clock, random, timing: timing?.reflector },
+    discoveryMs: timing?.discoveryMs ?? discoveryMs,
+    namespace: isAnywhere ? undefined : namespace,
+    own,
+    pods,
+    namespaces,
     reconciler,
     books,
     queue,
     reporter,
     clock,
     context: readContextsOf(config, sources),
-    dirty: () => dirty,
-  });
-  const dirty = new DirtyReports({
-    queue,
-    clock,
-    random,
-    reread: (key) => informers.reread(key),
-    take: (key, document) => informers.take(key, document),
-    failed: (key, error) => reporter.rereadFailed(key, error),
-  });
-  const policies = new PolicyInformers({ sources, informer: informing, reporter, policyGone: () => sweeper.soon() });
-  const namespaceGone = () => sweeper.soon();
-  const labelsChanged = (keys: readonly string[]) => rules.labelsChanged(keys);
-  const core = {
-    informing,
-    namespace: isAnywhere ? undefined : namespace,
-    own,
-    pods,
-    namespaces,
-    reconciler,
-    reporter,
-    namespaceGone,
-    labelsChanged,
+    policyGone: () => sweeper.soon(),
+    namespaceGone: () => sweeper.soon(),
+    labelsChanged: (keys) => rules.labelsChanged(keys),
     namespaceChanged: () => (isAnywhere ? sweeper.soon() : undefined),
-  };
-  const events = eventInformer(core);
-  const podList = podInformer(core);
-  const namespaceList = namespaceInformer(core);
+  });
   const lifecycle = new Lifecycle({
     index,
     reports,
@@ -269,7 +245,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     health,
     view,
     waits,
-    kindState: (kind) => informers.kindState(kind),
+    kindState: (kind) => inputs.kindState(kind),
     handBack: (record) => reconciler.handBack(record),
     unverifiedMs: config.lifecycle.unverifiedDays * millisecondsPerDay,
   });
@@ -286,14 +262,11 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     soonMs: Math.min(soonMs, timing?.sweepMs ?? soonMs),
     // While the server does not answer, nothing is known to be away.
     sweep() {
-      if (!isSynced() || events.state.kind !== 'live') return;
+      if (!inputs.isLive) return;
       lifecycle.sweep({ now: clock.now(), monotonicMs: monotonicMs() });
       if (isAnywhere) misplaced.sweep(monotonicMs());
     },
   });
-  const needsPods = sources.some((source) => source.needsPods);
-  let wasSynced = false;
-
   const probes = await startProbeServer({
     host: config.server.host,
     port: config.server.metricsPort,
@@ -301,38 +274,10 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
   });
 
-  // Own events and Namespaces first, then Pods, then reports: each decides by what came before it.
-  let served: ServedResources = new Map();
-  let isOpen = false;
-  let isStopped = false;
-  const discovery = new Discovery(
-    { client, random, intervalMs: timing?.discoveryMs ?? discoveryMs },
-    {
-      changed(now) {
-        served = now;
-        void events.follow(served);
-        policies.follow(served);
-        if (isOpen) informers.follow(served);
-      },
-      failed: (message) => reporter.serverUnreachable(message),
-      recovered: () => reporter.serverReached(),
-    },
-  );
-  async function openSources(): Promise<void> {
-    await Promise.all([events.synced(), namespaceList.follow(undefined).then(() => namespaceList.settled())]);
-    if (needsPods && !isStopped) {
-      await podList.follow(undefined);
-      await podList.settled();
-    }
-    isOpen = true;
-    if (!isStopped) informers.follow(served);
-  }
-
   writer.start();
   sweeper.start();
   budgeting.start();
-  discovery.start();
-  void openSources();
+  inputs.start();
   rules.start();
   const unwatchConfig = parts.watchConfig?.(
     configReload({ started: config, sources, rules, reporter: configReporter }),
@@ -347,32 +292,23 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   return {
     port: probes.port,
     async stop() {
-      isStopped = true;
       sweeper.stop();
       unwatchConfig?.();
       rules.stop();
       budgeting.stop();
-      discovery.stop();
-      dirty.stop();
-      await Promise.all([informers.stop(), podList.stop(), namespaceList.stop(), policies.stop()]);
+      await inputs.stopReports();
       const isDrained = await writer.drain(config.shutdown.drainSeconds * 1000);
       await writer.stop();
-      await events.stop();
+      await inputs.stopEvents();
       await client.close();
       await probes.close();
       logger.info('zen-watcher stopped', { drained: isDrained, left: queue.items });
     },
   };
 
-  /** Everything was listed once. */
-  function isSynced(): boolean {
-    wasSynced ||= isOpen && events.isSynced && informers.isSettled;
-    return wasSynced;
-  }
-
   /** Not ready until everything was listed once; after that only a full queue takes it back, an API outage does not. */
   function notReady(): string | undefined {
-    if (!isSynced()) return 'the first listing is not complete';
+    if (!inputs.isSynced) return 'the first listing is not complete';
     return queue.isFull ? 'the queue is full' : undefined;
   }
 
@@ -381,7 +317,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       books: () => books.balance(),
       queueItems: () => queue.items,
       queueBytes: () => queue.bytes,
-      dirtyReports: () => dirty.size,
+      dirtyReports: () => inputs.dirtyReports,
       ownEvents: () => index.size,
       foreignEvents: () => own.foreignCount,
       mutedEvents: () => index.muted.count(clock.now()),
@@ -393,7 +329,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       staleEvents: () => staleCounts(index),
       haltedChannels: () => health.halted().length,
       informers: () => reporter.informers(),
-      tools: () => sources.map(({ name }) => ({ tool: name, isActive: informers.isServed(name) })),
+      tools: () => sources.map(({ name }) => ({ tool: name, isActive: inputs.isServed(name) })),
     };
   }
 }

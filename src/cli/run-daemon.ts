@@ -1,4 +1,5 @@
 /** What `zen-watcher run` does: the daemon, from configuration to SIGTERM. Loaded on demand. */
+import { configuredSources } from '../config/configured-sources.ts';
 import { configWarnings, loadConfig } from '../config/load.ts';
 import { watchConfig } from '../config/watch.ts';
 import { startDaemon } from '../daemon.ts';
@@ -18,7 +19,7 @@ export async function run(flags: RunFlags, io: RunIo): Promise<void> {
   const daemon = await startDaemon({
     config,
     kubeConfig: loadKubeConfig({ file: flags.kubeconfig, context: flags.context, environment }),
-    sources,
+    sources: configuredSources(config, sources),
     logger,
     clock: systemClock,
     random: Math.random,

@@ -1,0 +1,149 @@
+/**
+ * Everything that is read from the API server, in the order in which it must be known:
+ *
+ *   discovery -> own events, Namespaces -> Pods -> reports
+ *
+ * Each decides by what came before it. The tools' resources come and go with what the server serves.
+ */
+import type { CoreInformersParts } from './core-informers.ts';
+import { eventInformer, namespaceInformer, podInformer } from './core-informers.ts';
+import type { ServedResources } from './kube/discovery.ts';
+import { Discovery } from './kube/discovery.ts';
+import type { Informer } from './kube/informer.ts';
+import { DirtyReports } from './pipeline/dirty-reports.ts';
+import type { KindState } from './pipeline/lifecycle.ts';
+import { PolicyInformers } from './policy-informers.ts';
+import type { ReportInformersParts } from './report-informers.ts';
+import { ReportInformers } from './report-informers.ts';
+
+export interface InputsParts extends CoreInformersParts, Omit<ReportInformersParts, 'informer' | 'dirty'> {
+  /** Between two looks at what the server serves. */
+  readonly discoveryMs: number;
+  /** A policy was deleted: what it found may be over. */
+  policyGone(): void;
+}
+
+export class Inputs {
+  readonly #parts: InputsParts;
+  readonly #discovery: Discovery;
+  readonly #events: Informer;
+  readonly #pods: Informer;
+  readonly #namespaces: Informer;
+  readonly #policies: PolicyInformers;
+  readonly #reports: ReportInformers;
+  readonly #dirty: DirtyReports;
+  #served: ServedResources = new Map();
+  #isOpen = false;
+  #isStopped = false;
+  #wasSynced = false;
+
+  constructor(parts: InputsParts) {
+    const { informing, reporter } = parts;
+    const { client, random } = informing;
+    this.#parts = parts;
+    this.#reports = new ReportInformers({ ...parts, informer: informing, dirty: () => this.#dirty });
+    this.#dirty = new DirtyReports({
+      queue: parts.queue,
+      clock: parts.clock,
+      random,
+      reread: (key) => this.#reports.reread(key),
+      take: (key, document) => this.#reports.take(key, document),
+      failed: (key, error) => reporter.rereadFailed(key, error),
+    });
+    this.#policies = new PolicyInformers({ ...parts, informer: informing });
+    this.#events = eventInformer(parts);
+    this.#pods = podInformer(parts);
+    this.#namespaces = namespaceInformer(parts);
+    this.#discovery = new Discovery(
+      { client, random, intervalMs: parts.discoveryMs },
+      {
+        changed: (served) => this.#follow(served),
+        failed: (message) => reporter.serverUnreachable(message),
+        recovered: () => reporter.serverReached(),
+      },
+    );
+  }
+
+  /** Everything was listed once. */
+  get isSynced(): boolean {
+    this.#wasSynced ||= this.#isOpen && this.#events.isSynced && this.#reports.isSettled;
+    return this.#wasSynced;
+  }
+
+  /** What is on the server is known at this moment: while it does not answer, nothing is known to be away. */
+  get isLive(): boolean {
+    return this.isSynced && this.#events.state.kind === 'live';
+  }
+
+  /** What all reports say is known, but for those that cannot be read at all. */
+  get isRead(): boolean {
+    return this.#reports.isRead;
+  }
+
+  /** How many reports wait to be read again. */
+  get dirtyReports(): number {
+    return this.#dirty.size;
+  }
+
+  start(): void {
+    this.#discovery.start();
+    void this.#open();
+  }
+
+  /** Nothing more comes in but our own events, which the writer still needs. */
+  async stopReports(): Promise<void> {
+    this.#isStopped = true;
+    this.#discovery.stop();
+    this.#dirty.stop();
+    await Promise.all([this.#reports.stop(), this.#pods.stop(), this.#namespaces.stop(), this.#policies.stop()]);
+  }
+
+  /** After stopReports(). */
+  async stopEvents(): Promise<void> {
+    await this.#events.stop();
+  }
+
+  /** Has every report read again: it is judged by other rules now. */
+  retell(): void {
+    this.#reports.retell();
+  }
+
+  /** Has one report read again, not before `afterMs`. */
+  markDirty(key: string, afterMs: number): void {
+    this.#dirty.add(key, afterMs);
+  }
+
+  kindState(kind: string): KindState {
+    return this.#reports.kindState(kind);
+  }
+
+  /** Whether the cluster serves anything of the source. */
+  isServed(source: string): boolean {
+    return this.#reports.isServed(source);
+  }
+
+  isPolicyGone(source: string, policy: string): boolean {
+    return this.#policies.isGone(source, policy);
+  }
+
+  #follow(served: ServedResources): void {
+    this.#served = served;
+    void this.#events.follow(served);
+    this.#policies.follow(served);
+    if (this.#isOpen) this.#reports.follow(served);
+  }
+
+  async #open(): Promise<void> {
+    await Promise.all([
+      this.#events.synced(),
+      this.#namespaces.follow(undefined).then(() => this.#namespaces.settled()),
+    ]);
+    const needsPods = this.#parts.sources.some((source) => source.needsPods);
+    if (needsPods && !this.#isStopped) {
+      await this.#pods.follow(undefined);
+      await this.#pods.settled();
+    }
+    this.#isOpen = true;
+    if (!this.#isStopped) this.#reports.follow(this.#served);
+  }
+}
