@@ -2,6 +2,7 @@
 import { stringify } from 'yaml';
 import { customResourceDefinition } from '../../src/api/crd.ts';
 import { clusterRole, peopleRoles } from '../../src/api/roles.ts';
+import { rbacDoc } from './rbac-doc.ts';
 
 /** A generated file: where it belongs, from the root of the repository, and what it must hold. */
 export interface GeneratedFile {
@@ -16,6 +17,7 @@ export const generatedFiles: readonly GeneratedFile[] = [
     file: `config/rbac/${role.name}.yaml`,
     render: () => yaml('src/api/roles.ts', clusterRole(role)),
   })),
+  { file: 'RBAC.md', render: rbacDoc },
 ];
 
 function yaml(madeFrom: string, document: unknown): string {

@@ -62,6 +62,10 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
       },
     });
   },
+  async rbac() {
+    const { addRbacCommand } = await import('../../src/cli/rbac.ts');
+    addRbacCommand(program, { stdout: process.stdout, environment: process.env });
+  },
 };
 
 const asked = Object.entries(commands).filter(([name]) => name === process.argv[2]);

@@ -9,6 +9,8 @@ export interface RoleRule {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
   readonly verbs: readonly string[];
+  /** Only these objects. */
+  readonly resourceNames?: readonly string[];
 }
 
 const status = `${plural}/status`;

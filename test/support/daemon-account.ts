@@ -4,6 +4,7 @@
  */
 import type { RoleRule } from '../../src/api/roles.ts';
 import { daemonEventRules } from '../../src/api/roles.ts';
+import { accessGrants } from '../../src/sources/rbac.ts';
 import { sources } from '../../src/sources/registry.ts';
 import type { Rest } from './rest.ts';
 
@@ -24,23 +25,16 @@ const rbac = '/apis/rbac.authorization.k8s.io/v1';
 const roleGroup = 'rbac.authorization.k8s.io';
 
 /** What the daemon reads, everywhere. */
-export const readRules: readonly Rule[] = [
-  { apiGroups: [''], resources: ['namespaces', 'pods'], verbs: ['list', 'watch'] },
-  ...sources.flatMap(({ policies = [] }) =>
-    policies.map(({ group: policyGroup, resource }) => ({
-      apiGroups: [policyGroup],
-      resources: [resource],
-      verbs: ['list', 'watch'],
-    })),
-  ),
-  ...sources.flatMap(({ intakes }) =>
-    intakes.map((intake) => ({
-      apiGroups: [intake.group],
-      resources: [intake.via === 'group' ? '*' : intake.resource],
-      verbs: ['get', 'list', 'watch'],
-    })),
-  ),
-];
+export const readRules: readonly Rule[] = accessGrants({
+  sources,
+  namespace: '',
+  placement: 'central',
+  migrate: false,
+  configMapNamespaces: [],
+  leases: [],
+})
+  .filter(({ namespace }) => namespace === undefined)
+  .flatMap(({ rules }) => rules.map(({ why: _why, ...rule }) => rule));
 
 /** What it does with events. */
 export const writeRules: readonly Rule[] = daemonEventRules;

@@ -1,0 +1,24 @@
+/** What the configuration says about the rights that the daemon needs. */
+import type { AccessSettings } from '../sources/rbac.ts';
+import type { Source } from '../sources/source.ts';
+import { sourcesOn } from './read-contexts.ts';
+import type { Config } from './schema.ts';
+
+/** `sources` is the registry. */
+export function accessSettings(config: Config, sources: readonly Source[]): AccessSettings {
+  const { namespace, placement, migrate } = config.events;
+  return {
+    sources: sourcesOn(config, sources),
+    namespace,
+    placement,
+    migrate,
+    configMapNamespaces: [],
+    leases: [],
+  };
+}
+
+/** Names of the Leases of so many replicas: the leader's, and one for each slot. */
+export function leaderLeases(replicas: number): string[] {
+  const slots = Array.from({ length: replicas }, (_, slot) => `zen-watcher-slot-${slot}`);
+  return ['zen-watcher-leader', ...slots];
+}
