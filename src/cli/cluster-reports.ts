@@ -12,8 +12,7 @@ import { parseRecord } from '../lib/json.ts';
 import { OwnerResolver, reportKeyHash } from '../pipeline/identity.ts';
 import type { Judge } from '../pipeline/rules.ts';
 import { resourceIntakes } from '../sources/intakes.ts';
-import { sourceOf, sources } from '../sources/registry.ts';
-import type { ReadContext, Reading, ResourceIntake } from '../sources/source.ts';
+import type { ReadContext, Reading, ResourceIntake, Source } from '../sources/source.ts';
 import { MalformedReport } from '../sources/source.ts';
 import { type Explained, explain } from './explained.ts';
 
@@ -74,7 +73,11 @@ export class ClusterReader {
   }
 }
 
+/** An intake and the name of the source that reads it. */
+type ReadIntake = ResourceIntake & { readonly source: string };
+
 export interface ReportFinderOptions {
+  readonly sources: readonly Source[];
   readonly judge: Judge;
   readonly now: Date;
   /** What the configuration says to the formats of a source. */
@@ -96,7 +99,7 @@ export class ReportFinder {
     origin: ObjectReference,
     event: string,
   ): Promise<{ readonly isThere: boolean; readonly finding?: Explained | undefined }> {
-    const intake = intakeOf(origin);
+    const intake = this.#intakeOf(origin);
     const report = intake && (await this.#reader.get(collectionOf(intake, origin), origin.name ?? ''));
     if (intake === undefined || report === undefined) return { isThere: false };
     return { isThere: true, finding: await this.#find(intake, report, event) };
@@ -104,7 +107,7 @@ export class ReportFinder {
 
   /** In another report of the same subject: after a rollout the event still names the one that it was made from. */
   async elsewhere(origin: ObjectReference, reportKey: string, event: string): Promise<Explained | undefined> {
-    const intake = intakeOf(origin);
+    const intake = this.#intakeOf(origin);
     if (intake === undefined || reportKey === '') return undefined;
     const list = new PagedList({
       client: this.#reader.client,
@@ -121,7 +124,7 @@ export class ReportFinder {
   }
 
   async #find(
-    intake: ResourceIntake,
+    intake: ReadIntake,
     report: KubeObject,
     event: string,
     reportKey?: string,
@@ -138,21 +141,21 @@ export class ReportFinder {
     return undefined;
   }
 
-  #read({ kind, format }: ResourceIntake, report: KubeObject): readonly Reading[] {
+  #read({ kind, format, source }: ReadIntake, report: KubeObject): readonly Reading[] {
     const { contextOf, now } = this.#options;
     try {
-      return format.read({ kind, ...report }, { ...contextOf(sourceOf(format)?.name ?? ''), now });
+      return format.read({ kind, ...report }, { ...contextOf(source), now });
     } catch (error) {
       if (error instanceof MalformedReport) return [];
       throw error;
     }
   }
-}
 
-function intakeOf({ apiVersion = '', kind }: ObjectReference): ResourceIntake | undefined {
-  return sources
-    .flatMap(resourceIntakes)
-    .find((intake) => intake.kind === kind && intake.group === groupOf(apiVersion));
+  #intakeOf({ apiVersion = '', kind }: ObjectReference): ReadIntake | undefined {
+    return this.#options.sources
+      .flatMap((source) => resourceIntakes(source).map((intake) => ({ ...intake, source: source.name })))
+      .find((intake) => intake.kind === kind && intake.group === groupOf(apiVersion));
+  }
 }
 
 function collectionOf(intake: ResourceIntake, { apiVersion = '', namespace }: ObjectReference): Collection {

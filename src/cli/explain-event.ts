@@ -10,15 +10,13 @@ import {
 import type { StoredEvent } from '../api/stored-event.ts';
 import { readContextsOf, sourcesOn } from '../config/read-contexts.ts';
 import { ruleSettings } from '../config/rules-schema.ts';
-import type { Config } from '../config/schema.ts';
 import { KubeClient } from '../kube/client.ts';
 import { loadKubeConfig } from '../kube/kube-config.ts';
 import { parseUntil } from '../lib/until.ts';
-import type { Judge } from '../pipeline/rules.ts';
+import type { Judge, RuleSettings } from '../pipeline/rules.ts';
 import { compileRules } from '../pipeline/rules.ts';
-import { sources } from '../sources/registry.ts';
 import { ClusterReader, ReportFinder } from './cluster-reports.ts';
-import type { ExplainIo, ExplainOptions } from './explain.ts';
+import type { Configured, ExplainIo, ExplainOptions } from './explain.ts';
 import { decision, type Explained, severityPhrase, shown } from './explained.ts';
 import type { Output } from './output.ts';
 
@@ -44,7 +42,7 @@ interface EventExplained {
 /** Says what is known of the event, and gives the exit code. */
 export async function explainEvent(
   options: ExplainOptions,
-  config: Config,
+  { config, sources }: Configured,
   io: ExplainIo,
   { stdout, stderr }: { readonly stdout: Output; readonly stderr: Output },
 ): Promise<number> {
@@ -64,8 +62,9 @@ export async function explainEvent(
       await stderr.write(`there is no event ${name} in the namespace ${shown(namespace)} (-n names another one)\n`);
       return 1;
     }
-    const judge = await judgeFor(event, config, io, reader);
+    const judge = await judgeFor(event, ruleSettings(config, sources), io, reader);
     const finder = new ReportFinder(reader, {
+      sources,
       judge,
       now: io.clock.now(),
       contextOf: readContextsOf(config, sourcesOn(config, sources)),
@@ -79,8 +78,12 @@ export async function explainEvent(
 }
 
 /** The rules as they are now, with the labels of the one namespace that they can be about. */
-async function judgeFor({ spec }: StoredEvent, config: Config, io: ExplainIo, reader: ClusterReader): Promise<Judge> {
-  const settings = ruleSettings(config, sources);
+async function judgeFor(
+  { spec }: StoredEvent,
+  settings: RuleSettings,
+  io: ExplainIo,
+  reader: ClusterReader,
+): Promise<Judge> {
   const now = io.clock.now();
   const of = spec.resource?.namespace;
   const isAsked = compileRules(settings, { now, labelsOf: () => undefined }).labelKeys.size > 0;

@@ -1,5 +1,6 @@
 /** `zen-watcher explain`: which rule decides about the findings of a report, or about one event. */
 import { type Command, Option } from 'commander';
+import { configuredSources } from '../config/configured-sources.ts';
 import { type Environment, loadConfig } from '../config/load.ts';
 import { readContextsOf, sourcesOn } from '../config/read-contexts.ts';
 import { ruleSettings } from '../config/rules-schema.ts';
@@ -7,7 +8,8 @@ import type { Config } from '../config/schema.ts';
 import { OwnerResolver } from '../pipeline/identity.ts';
 import { noPods } from '../pipeline/owner.ts';
 import { compileRules } from '../pipeline/rules.ts';
-import { sources } from '../sources/registry.ts';
+import { sources as registry } from '../sources/registry.ts';
+import type { Source } from '../sources/source.ts';
 import { defaultLimits } from './documents.ts';
 import { type Explained, explain, inOrder, renderExplained } from './explained.ts';
 import { Output } from './output.ts';
@@ -31,6 +33,12 @@ export interface ExplainIo extends ReportReaderIo {
   readonly stderr: NodeJS.WritableStream;
   readonly environment: Environment;
   readonly version: string;
+}
+
+/** A configuration and all sources that it makes. */
+export interface Configured {
+  readonly config: Config;
+  readonly sources: readonly Source[];
 }
 
 /** Adds the command. `exitWith` is told 1 when something could not be read. */
@@ -63,25 +71,18 @@ const eventName = /^[a-z0-9][-a-z0-9]*-[a-z2-7]{26}$/;
 
 /** Explains what is asked for, and gives the exit code. Throws ConfigError. */
 export async function runExplain(options: ExplainOptions, io: ExplainIo): Promise<number> {
-  const config = configOf(options, io.environment);
+  const config = await loadConfig({ config: options.config }, io.environment, registry);
+  const configured = { config, sources: await configuredSources(config, registry) };
   const stdout = new Output(io.stdout);
   const stderr = new Output(io.stderr);
   try {
-    if (!(await isEvent(options.what, io))) return await explainReports(options, config, io, { stdout, stderr });
+    if (!(await isEvent(options.what, io))) return await explainReports(options, configured, io, { stdout, stderr });
     // On demand: reports need no HTTP client.
     const { explainEvent } = await import('./explain-event.ts');
-    return await explainEvent(options, config, io, { stdout, stderr });
+    return await explainEvent(options, configured, io, { stdout, stderr });
   } finally {
     await Promise.all([stdout.release(), stderr.release()]);
   }
-}
-
-function configOf({ config }: ExplainOptions, environment: Environment): Config {
-  return loadConfig(
-    { config },
-    environment,
-    sources.map(({ name }) => name),
-  );
 }
 
 /** What looks like the name of an event is one, unless there is a file of that name. */
@@ -93,7 +94,7 @@ async function isEvent(what: string, { files }: ExplainIo): Promise<boolean> {
 
 async function explainReports(
   { what, output }: ExplainOptions,
-  config: Config,
+  { config, sources }: Configured,
   io: ExplainIo,
   { stdout, stderr }: { readonly stdout: Output; readonly stderr: Output },
 ): Promise<number> {
@@ -101,6 +102,7 @@ async function explainReports(
   if (rules.labelKeys.size > 0) await stderr.write('without a cluster no namespaceLabels fit\n');
   const all: Explained[] = [];
   const reader = new ReportReader(defaultLimits, io, stderr, {
+    sources,
     contextOf: readContextsOf(config, sourcesOn(config, sources)),
     take(reading) {
       if (reading.completeness === 'not-yet') return;

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { stringify } from 'yaml';
 import { accessSettings } from '../config/access.ts';
+import { configuredSources } from '../config/configured-sources.ts';
 import { type Environment, loadConfig } from '../config/load.ts';
 import type { Grant, ReasonedRule } from '../sources/rbac.ts';
 import { accessGrants } from '../sources/rbac.ts';
@@ -47,12 +48,8 @@ Examples:
 /** Prints them. Throws ConfigError. */
 export async function runRbac(options: RbacOptions, { stdout, environment }: RbacIo): Promise<void> {
   const flags = { config: options.config, namespace: options.namespace };
-  const config = loadConfig(
-    flags,
-    environment,
-    sources.map(({ name }) => name),
-  );
-  const grants = accessGrants(accessSettings(config, sources));
+  const config = await loadConfig(flags, environment, sources);
+  const grants = accessGrants(accessSettings(config, await configuredSources(config, sources)));
   const output = new Output(stdout);
   try {
     await output.writeAll(render(grants, options, config.events.namespace));

@@ -4,7 +4,7 @@ import { messageOf } from '../lib/error-message.ts';
 import { clean, cut } from '../lib/text.ts';
 import { expand, recognise } from '../sources/recognise.ts';
 import { sourceOf } from '../sources/registry.ts';
-import type { RawDocument, ReadContext, Reading } from '../sources/source.ts';
+import type { RawDocument, ReadContext, Reading, Source } from '../sources/source.ts';
 import { MalformedReport } from '../sources/source.ts';
 import { type DocumentLimits, inMebibytes, parseDocuments } from './documents.ts';
 import type { Output } from './output.ts';
@@ -22,6 +22,8 @@ export interface ReportReaderIo {
 
 /** What is done with what is read. `source`: the name of the source that reads it. */
 export interface ReadingTaker {
+  /** Those whose reports are recognised. */
+  readonly sources: readonly Source[];
   /** What the configuration says to the formats of a source. */
   contextOf(source: string): Omit<ReadContext, 'now' | 'carrier'>;
   take(reading: Reading, now: Date, source: string): void;
@@ -93,10 +95,10 @@ export class ReportReader {
   /** Takes the report in; gives what of it could not be read. */
   #takeIn(document: RawDocument | undefined): readonly { readonly place: string; readonly message: string }[] {
     if (document === undefined) return [{ place: '', message: 'expected a report, found no object' }];
-    const format = recognise(document);
+    const format = recognise(document, this.#taker.sources);
     if (format === undefined) return [{ place: '', message: unknownReport(document) }];
     const now = this.#io.clock.now();
-    const source = sourceOf(format)?.name ?? '';
+    const source = sourceOf(format, this.#taker.sources)?.name ?? '';
     try {
       const readings = format.read(document, { ...this.#taker.contextOf(source), now });
       for (const reading of readings) this.#taker.take(reading, now, source);

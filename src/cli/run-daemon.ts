@@ -12,19 +12,18 @@ import type { RunFlags, RunIo } from './run.ts';
 /** Runs until it is asked to stop. */
 export async function run(flags: RunFlags, io: RunIo): Promise<void> {
   const { environment } = io;
-  const sourceNames = sources.map(({ name }) => name);
-  const config = loadConfig(flags, environment, sourceNames);
+  const config = await loadConfig(flags, environment, sources);
   const logger = createLogger({ level: config.log.level, out: io.stdout });
   for (const warning of configWarnings(environment)) logger.warn('environment', { warning });
   const daemon = await startDaemon({
     config,
     kubeConfig: loadKubeConfig({ file: flags.kubeconfig, context: flags.context, environment }),
-    sources: configuredSources(config, sources),
+    sources: await configuredSources(config, sources),
     logger,
     clock: systemClock,
     random: Math.random,
     version: io.version,
-    watchConfig: (listener) => watchConfig({ flags, environment, sourceNames }, listener),
+    watchConfig: (listener) => watchConfig({ flags, environment, registry: sources }, listener),
   });
   const signal = await io.stopSignal();
   logger.info('stopping', { signal });

@@ -1,6 +1,7 @@
 /** `zen-watcher scan`: reports in files become events on stdout, with no cluster. Data on stdout, words on stderr. */
 import { type Command, Option } from 'commander';
 import { type Severity, severities } from '../api/words.ts';
+import { sources } from '../sources/registry.ts';
 import { type DocumentLimits, defaultLimits } from './documents.ts';
 import { EventFold } from './event-fold.ts';
 import { type OutputFormat, outputFormats, renderEvents } from './event-output.ts';
@@ -43,6 +44,7 @@ export async function scan(options: ScanOptions, io: ScanIo): Promise<number> {
   try {
     const fold = new EventFold('zen-system');
     const reader = new ReportReader(options.limits ?? defaultLimits, io, stderr, {
+      sources,
       // Which sources are on shows in what is read: copies of reports that are not given are findings.
       contextOf: () => ({ isOn: () => true }),
       take: (reading, now, source) => fold.add(reading, now, source),

@@ -4,7 +4,7 @@ import type { Source } from '../sources/source.ts';
 import { sourcesOn } from './read-contexts.ts';
 import type { Config } from './schema.ts';
 
-/** `sources` is the registry. */
+/** `sources` are all that can be read, on or off. */
 export function accessSettings(config: Config, sources: readonly Source[]): AccessSettings {
   const { namespace, placement, migrate } = config.events;
   return {

@@ -3,6 +3,6 @@ import type { Source } from '../sources/source.ts';
 import type { Config } from './schema.ts';
 
 /** Everything that can be watched, received or read from files. Which of it is on: `sourcesOn`. */
-export function configuredSources(_config: Config, registry: readonly Source[]): readonly Source[] {
+export async function configuredSources(_config: Config, registry: readonly Source[]): Promise<readonly Source[]> {
   return registry;
 }

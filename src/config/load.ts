@@ -4,6 +4,7 @@ import { parseDocument } from 'yaml';
 import { messageOf } from '../lib/error-message.ts';
 import type { Preset } from '../pipeline/presets.ts';
 import { presets } from '../pipeline/presets.ts';
+import type { Source } from '../sources/source.ts';
 import { placeOf, wordsFor } from './problems.ts';
 import type { Config } from './schema.ts';
 import { configSchema } from './schema.ts';
@@ -35,8 +36,8 @@ export class ConfigError extends Error {
   }
 }
 
-/** Loads and checks the configuration. `sourceNames` are the sources that can be switched. Throws ConfigError. */
-export function loadConfig(flags: Flags, environment: Environment, sourceNames: readonly string[]): Config {
+/** Loads and checks the configuration. Throws ConfigError. */
+export async function loadConfig(flags: Flags, environment: Environment, registry: readonly Source[]): Promise<Config> {
   const tree = flags.config === undefined ? {} : readFile(flags.config);
   for (const [path, value] of [...fromEnvironment(environment), ...fromFlags(flags)]) set(tree, path, value);
   const result = configSchema.safeParse(tree, { error: wordsFor });
@@ -44,6 +45,7 @@ export function loadConfig(flags: Flags, environment: Environment, sourceNames: 
   if (!result.success) {
     for (const { path, message } of result.error.issues) problems.push(`${placeOf(path)}: ${message}`);
   }
+  const sourceNames = registry.map(({ name }) => name);
   const named = tree['sources'];
   for (const name of typeof named === 'object' && named !== null ? Object.keys(named) : []) {
     if (!sourceNames.includes(name))

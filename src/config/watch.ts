@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { Source } from '../sources/source.ts';
 import type { Environment, Flags } from './load.ts';
 import { ConfigError, loadConfig } from './load.ts';
 import type { Config } from './schema.ts';
@@ -20,7 +21,7 @@ export interface ConfigListener {
 export interface ConfigWatchOptions {
   readonly flags: Flags;
   readonly environment: Environment;
-  readonly sourceNames: readonly string[];
+  readonly registry: readonly Source[];
   /** Milliseconds between two looks. */
   readonly everyMs?: number | undefined;
 }
@@ -29,27 +30,31 @@ const defaultEveryMs = 5_000;
 
 /** Watches the file that the flags name; without one there is nothing to watch. Returns what ends it. */
 export function watchConfig(options: ConfigWatchOptions, listener: ConfigListener): () => void {
-  const { flags, environment, sourceNames } = options;
+  const { flags, environment, registry } = options;
   const file = flags.config;
   if (file === undefined) return () => {};
   // What was loaded at the start may have changed since: the first look tells.
   let seen: string | undefined;
-  const look = () => {
+  let isEnded = false;
+  const look = async () => {
     const content = contentOf(file);
     if (content === seen) return;
     seen = content;
-    let config: Config;
-    try {
-      config = loadConfig(flags, environment, sourceNames);
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      listener.invalid(error.problems);
-      return;
-    }
-    listener.changed(config);
+    const outcome = await loadConfig(flags, environment, registry).then(
+      (config) => () => listener.changed(config),
+      (error: unknown) => {
+        if (!(error instanceof ConfigError)) throw error;
+        return () => listener.invalid(error.problems);
+      },
+    );
+    // Of two looks at once only the one at the newer content tells.
+    if (seen === content && !isEnded) outcome();
   };
-  const timer = setInterval(look, options.everyMs ?? defaultEveryMs);
-  return () => clearInterval(timer);
+  const timer = setInterval(() => void look(), options.everyMs ?? defaultEveryMs);
+  return () => {
+    isEnded = true;
+    clearInterval(timer);
+  };
 }
 
 /** Stands for what the file says; '' when it cannot be read. */

@@ -1,7 +1,8 @@
 /** Finds the reports in a parsed file, whatever they are wrapped in, and the format of each by its content. */
 import { asFields, asList } from '../lib/fields.ts';
-import { formats } from './registry.ts';
-import type { Format, RawDocument } from './source.ts';
+import { formatsOf } from './intakes.ts';
+import { sources } from './registry.ts';
+import type { Format, RawDocument, Source } from './source.ts';
 
 /** One report of a document. */
 export interface Part {
@@ -14,9 +15,9 @@ export interface Part {
 /** Lists in lists: deeper ones are not looked into. */
 const maximumDepth = 4;
 
-/** The format that the document is of. */
-export function recognise(document: RawDocument): Format | undefined {
-  return formats().find((format) => format.recognise(document));
+/** The format that the document is of. `among`: all sources that there are, where the configuration adds some. */
+export function recognise(document: RawDocument, among: readonly Source[] = sources): Format | undefined {
+  return among.flatMap(formatsOf).find((format) => format.recognise(document));
 }
 
 /** Takes lists apart: plain ones, and Kubernetes lists (`List`, `PolicyReportList`) with `items`. */

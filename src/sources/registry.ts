@@ -36,8 +36,8 @@ export const sources: readonly Source[] = [
 ];
 
 /** The source that reads the format. */
-export function sourceOf(format: Format): Source | undefined {
-  return sources.find((source) => formatsOf(source).includes(format));
+export function sourceOf(format: Format, among: readonly Source[] = sources): Source | undefined {
+  return among.find((source) => formatsOf(source).includes(format));
 }
 
 /** The formats of all sources, each once, in the order of the registry. */

@@ -8,9 +8,8 @@ import { keysThatNeedRestart } from '../../src/config/changes.ts';
 import { ConfigError, configWarnings, loadConfig } from '../../src/config/load.ts';
 import { type Config, configSchema } from '../../src/config/schema.ts';
 import { watchConfig } from '../../src/config/watch.ts';
+import { sources } from '../../src/sources/registry.ts';
 import { until } from '../support/until.ts';
-
-const sourceNames = ['trivy', 'policyreport'];
 
 function folderFor(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'zen-config-'));
@@ -19,11 +18,11 @@ function folderFor(t: TestContext): string {
 }
 
 /** What is wrong with a configuration. */
-function problemsOf(t: TestContext, text: string): readonly string[] {
+async function problemsOf(t: TestContext, text: string): Promise<readonly string[]> {
   const config = join(folderFor(t), 'config.yaml');
   writeFileSync(config, text);
   try {
-    loadConfig({ config }, {}, sourceNames);
+    await loadConfig({ config }, {}, sources);
     return [];
   } catch (error) {
     if (error instanceof ConfigError) return error.problems;
@@ -32,8 +31,8 @@ function problemsOf(t: TestContext, text: string): readonly string[] {
 }
 
 suite('configuration of the rules', () => {
-  test('all problems are told together, each with its place and what would be right', (t) => {
-    const problems = problemsOf(
+  test('all problems are told together, each with its place and what would be right', async (t) => {
+    const problems = await problemsOf(
       t,
       `
 preset: none
@@ -76,16 +75,16 @@ sources: { trivy: { severities: { HIGH: urgent } } }
     }
   });
 
-  test('sizes are bounded', (t) => {
+  test('sizes are bounded', async (t) => {
     const many = (count: number, text: string) => Array.from({ length: count }, () => text).join(', ');
-    assert.deepEqual(problemsOf(t, `filters: [${many(256, '{ action: exclude }')}]`), []);
-    assert.equal(problemsOf(t, `filters: [${many(257, '{ action: exclude }')}]`).length, 1);
-    assert.equal(problemsOf(t, `mutes: [${many(1001, '{ rule: a, reason: b }')}]`).length, 1);
-    assert.equal(problemsOf(t, `mutes: [{ rule: [${many(1001, 'a')}], reason: b }]`).length, 1);
-    assert.equal(problemsOf(t, `mutes: [{ rule: ${'a'.repeat(257)}, reason: b }]`).length, 1);
-    assert.equal(problemsOf(t, `# ${'a'.repeat(1024 * 1024)}`).length, 1);
+    assert.deepEqual(await problemsOf(t, `filters: [${many(256, '{ action: exclude }')}]`), []);
+    assert.equal((await problemsOf(t, `filters: [${many(257, '{ action: exclude }')}]`)).length, 1);
+    assert.equal((await problemsOf(t, `mutes: [${many(1001, '{ rule: a, reason: b }')}]`)).length, 1);
+    assert.equal((await problemsOf(t, `mutes: [{ rule: [${many(1001, 'a')}], reason: b }]`)).length, 1);
+    assert.equal((await problemsOf(t, `mutes: [{ rule: ${'a'.repeat(257)}, reason: b }]`)).length, 1);
+    assert.equal((await problemsOf(t, `# ${'a'.repeat(1024 * 1024)}`)).length, 1);
     const laughs = `a: &a [${many(20, 'x')}]\nb: &b [${many(20, '*a')}]\nc: [${many(20, '*b')}]`;
-    assert.match(problemsOf(t, laughs).join(), /alias/);
+    assert.match((await problemsOf(t, laughs)).join(), /alias/);
   });
 
   test('one value stands for a list of it', () => {
@@ -94,9 +93,12 @@ sources: { trivy: { severities: { HIGH: urgent } } }
   });
 });
 
-test('what is wrong elsewhere in the configuration is told in words as well', (t) => {
+test('what is wrong elsewhere in the configuration is told in words as well', async (t) => {
   assert.deepEqual(
-    problemsOf(t, 'writes: { perSecond: fast, inFlight: 65 }\nqueue: { items: 0 }\nlog: { level: loud }\nsauces: {}'),
+    await problemsOf(
+      t,
+      'writes: { perSecond: fast, inFlight: 65 }\nqueue: { items: 0 }\nlog: { level: loud }\nsauces: {}',
+    ),
     [
       'writes.perSecond: must be a number',
       'writes.inFlight: at most 64',
@@ -108,18 +110,21 @@ test('what is wrong elsewhere in the configuration is told in words as well', (t
 });
 
 suite('BEHAVIOR_MODE', () => {
-  const presetIn = (BEHAVIOR_MODE: string) => loadConfig({}, { BEHAVIOR_MODE }, sourceNames).preset;
+  const presetIn = async (BEHAVIOR_MODE: string) => (await loadConfig({}, { BEHAVIOR_MODE }, sources)).preset;
 
-  test('is the preset, whatever the file says; its words may be upper case', (t) => {
-    assert.equal(presetIn('conservative'), 'conservative');
-    assert.equal(presetIn('Security-Only'), 'security-only');
+  test('is the preset, whatever the file says; its words may be upper case', async (t) => {
+    assert.equal(await presetIn('conservative'), 'conservative');
+    assert.equal(await presetIn('Security-Only'), 'security-only');
     const config = join(folderFor(t), 'config.yaml');
     writeFileSync(config, 'preset: all');
-    assert.equal(loadConfig({ config }, { BEHAVIOR_MODE: 'compliance-only' }, sourceNames).preset, 'compliance-only');
+    assert.equal(
+      (await loadConfig({ config }, { BEHAVIOR_MODE: 'compliance-only' }, sources)).preset,
+      'compliance-only',
+    );
   });
 
-  test('a word that is none is ignored and warned about; nothing said is no warning', () => {
-    assert.equal(presetIn('custom'), 'all');
+  test('a word that is none is ignored and warned about; nothing said is no warning', async () => {
+    assert.equal(await presetIn('custom'), 'all');
     assert.match(configWarnings({ BEHAVIOR_MODE: 'custom' }).join(), /"custom" is not known/);
     assert.deepEqual([...configWarnings({ BEHAVIOR_MODE: '' }), ...configWarnings({ BEHAVIOR_MODE: 'all' })], []);
   });
@@ -155,7 +160,7 @@ suite('the watch of the configuration file', () => {
   function watching(t: TestContext, config: string) {
     const told: string[] = [];
     const stop = watchConfig(
-      { flags: { config }, environment: {}, sourceNames, everyMs: 5 },
+      { flags: { config }, environment: {}, registry: sources, everyMs: 5 },
       {
         changed: ({ preset }: Config) => told.push(preset),
         invalid: (problems) => told.push(problems.join()),
@@ -202,7 +207,7 @@ suite('the watch of the configuration file', () => {
 
   test('without a file there is nothing to watch', () => {
     const stop = watchConfig(
-      { flags: {}, environment: {}, sourceNames },
+      { flags: {}, environment: {}, registry: sources },
       { changed: () => assert.fail(), invalid: () => assert.fail() },
     );
     stop();
