@@ -1,5 +1,6 @@
 /** All sources that zen-watcher has. Informers, RBAC rules, routes, docs and metric labels are computed from this list. */
 import { checkov } from './checkov.ts';
+import { falco } from './falco.ts';
 import { grype } from './grype.ts';
 import { formatsOf } from './intakes.ts';
 import { kubeBench } from './kube-bench.ts';
@@ -21,6 +22,7 @@ export const sources: readonly Source[] = [
   trivy,
   policyReport,
   kubernetesEvents,
+  falco,
   kubeBench,
   checkov,
   sarif,

@@ -11,6 +11,8 @@ export interface RuntimeSignal {
   readonly rule: string;
   readonly resource: ResourceReference;
   readonly occurrences: number;
+  /** Where the tool gives them. */
+  readonly occurrenceIds?: readonly string[] | undefined;
   readonly at: Date;
   /** What happened to whom: no process ids, no times. */
   identity(): readonly IdentityPart[];
@@ -18,12 +20,12 @@ export interface RuntimeSignal {
 }
 
 /** The finding of a signal. */
-export function signalFinding({ occurrences, at, ...signal }: RuntimeSignal): Finding {
+export function signalFinding({ occurrences, occurrenceIds, at, ...signal }: RuntimeSignal): Finding {
   return {
     ...signal,
     eventType: 'runtime-threat',
     category: 'security',
-    nature: { kind: 'signal', occurrences, at },
+    nature: { kind: 'signal', occurrences, at, ...(occurrenceIds === undefined ? {} : { occurrenceIds }) },
   };
 }
 

@@ -62,6 +62,15 @@ const sarifLevels: Readonly<Record<string, Readonly<Record<string, number>>>> = 
 
 /** Counted by hand here: counts.json has none of these tools. */
 const runtimeFindings: Readonly<Record<string, number>> = {
+  'falco/falcosidekick-test-event.json': 1,
+  'falco/internal-syscall-event-drop-debug.json': 0,
+  'falco/read-sensitive-file-container-only.json': 1,
+  'falco/read-sensitive-file-on-host.json': 1,
+  'falco/run-shell-untrusted-notice.json': 1,
+  'falco/system-user-informational.json': 1,
+  'falco/terminal-shell-k8s-uuid.json': 1,
+  'falco/terminal-shell-pod-without-namespace.json': 1,
+  'falco/write-below-binary-dir-error.json': 1,
   'kubearmor/alert-file-block-rm.json': 1,
   'kubearmor/alert-host-process-block.json': 1,
   'kubearmor/alert-network-audit-vault.json': 1,
@@ -128,7 +137,7 @@ suite('real reports in files', () => {
   }
 
   test('runtime events: alerts are findings, telemetry is none', async () => {
-    const formats = { kubearmor: 'kubearmor', tetragon: 'tetragon', neuvector: 'neuvector-' };
+    const formats = { falco: 'falco', kubearmor: 'kubearmor', tetragon: 'tetragon', neuvector: 'neuvector-' };
     const found: Record<string, number> = {};
     for (const [tool, format] of Object.entries(formats)) {
       for (const file of readdirSync(join(folder, tool))) {
