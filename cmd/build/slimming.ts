@@ -1,6 +1,8 @@
 /**
  * What keeps unused code of two packages out of the bundle: their main modules load everything they have. What it saves is
  * in docs/benchmarks.md. A name that is imported from them and missing here fails the build.
+ *
+ * And yaml, which is CommonJS: `await import('yaml')` of one in a chunk of its own gives a default export only.
  */
 import type { Plugin } from 'esbuild';
 
@@ -26,6 +28,10 @@ const undici = `
   export { Agent, Dispatcher, ProxyAgent };
 `;
 
+const yaml = `
+  export { LineCounter, parse, parseDocument, stringify } from 'yaml';
+`;
+
 /** client-node without its generated API, watches and streams; undici without its caches, mocks, fetch and WebSocket. */
 export function slimming(): Plugin {
   const namespace = 'slimming';
@@ -39,6 +45,8 @@ export function slimming(): Plugin {
       replace(/^@kubernetes\/client-node$/, clientNode);
       replace(/^\.\/gen\/index\.js$/, generatedApi, /\/@kubernetes\/client-node\/dist\/config\.js$/);
       replace(/^undici$/, undici);
+      // From files only: the replacement imports it as well.
+      replace(/^yaml$/, yaml, /\//);
       onLoad({ filter: /^/, namespace }, ({ pluginData }) => ({
         contents: pluginData,
         resolveDir: import.meta.dirname,

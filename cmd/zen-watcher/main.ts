@@ -39,6 +39,7 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
       files: filesOnDisk,
       clock: systemClock,
       useColor: process.stdout.isTTY === true && !process.env['NO_COLOR'],
+      showProgress: process.stderr.isTTY === true,
       exitWith(code) {
         exitCode = code;
       },

@@ -11,6 +11,7 @@ import type { Finding, Origin, Reading, SignalNature } from '../sources/source.t
 
 interface Folded {
   readonly event: ZenAgentEvent;
+  readonly rule: string;
   readonly reportedAtMs: number;
   readonly tally: Tally;
   readonly copyOf: string | undefined;
@@ -32,6 +33,8 @@ export class EventFold {
   readonly #ledger = new SignalLedger();
   /** Sources of which a report was read. */
   readonly #read = new Set<string>();
+  /** Hashes of the keys of reports that were read to their end: what they do not hold is not there. */
+  readonly #completeReports = new Set<string>();
   readonly #namespace: string;
 
   constructor(namespace: string) {
@@ -47,6 +50,16 @@ export class EventFold {
     return [...this.#events.values()].filter((folded) => this.#isCopy(folded)).length;
   }
 
+  /** Whether a complete report with that key (annotation `zen.kube-zen.io/report`) was read. */
+  isReported(reportKey: string): boolean {
+    return this.#completeReports.has(reportKey);
+  }
+
+  /** What people filter and mute the event by: a CVE, policy/rule, a check id. */
+  ruleOf(event: string): string | undefined {
+    return this.#events.get(event)?.rule;
+  }
+
   /** Adds what a report says. `source`: the name of the source that read it. */
   add(reading: Reading, now: Date, source: string): void {
     this.#read.add(source);
@@ -54,6 +67,7 @@ export class EventFold {
     if (reading.completeness === 'not-yet') return;
     const owners = new OwnerResolver(noPods);
     const reportKey = reportKeyHash(reading.reportKey, owners);
+    if (reading.completeness === 'complete') this.#completeReports.add(reportKey);
     const reportedAtMs = reading.reportedAt?.getTime() ?? 0;
     for (const finding of reading.findings) {
       const identity = identify(finding, owners);
@@ -64,6 +78,7 @@ export class EventFold {
       );
       const folded: Folded = {
         event,
+        rule: finding.rule,
         reportedAtMs,
         tally: this.#tallyOf(finding, identity.name, reading.origin),
         copyOf: finding.copyOf,
@@ -110,7 +125,7 @@ export class EventFold {
 
 /** The better described of the two, with what both counted. */
 function fold(a: Folded, b: Folded): Folded {
-  const { event, reportedAtMs, copyOf } = isBetter(b, a) ? b : a;
+  const { event, rule, reportedAtMs, copyOf } = isBetter(b, a) ? b : a;
   const isState = a.tally.firstMs === undefined;
   const times = [a.tally.firstMs, a.tally.lastMs, b.tally.firstMs, b.tally.lastMs].filter((ms) => ms !== undefined);
   const tally = {
@@ -118,7 +133,7 @@ function fold(a: Folded, b: Folded): Folded {
     firstMs: isState ? undefined : Math.min(...times),
     lastMs: isState ? undefined : Math.max(...times),
   };
-  return { event, reportedAtMs, tally, copyOf };
+  return { event, rule, reportedAtMs, tally, copyOf };
 }
 
 /** More severe, else newer, else first in an order of its content: never by the order of files or entries. */

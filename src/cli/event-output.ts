@@ -1,21 +1,33 @@
-/** Events as a table, JSON, YAML or one JSON per line. Made piece by piece: the whole text may be large. */
+/** Events as a table, JSON, YAML, one JSON per line, SARIF or an HTML report. Made piece by piece: the whole text may be large. */
 import type { ZenAgentEvent } from '../api/event.ts';
 import type { Severity } from '../api/words.ts';
+import { changeOf } from './baseline.ts';
 import { type Column, renderTable } from './table.ts';
 
-export const outputFormats = ['table', 'wide', 'json', 'yaml', 'ndjson'] as const;
+export const outputFormats = ['table', 'wide', 'json', 'yaml', 'ndjson', 'sarif', 'html'] as const;
 export type OutputFormat = (typeof outputFormats)[number];
+
+/** What the output says besides the events. */
+export interface RenderContext {
+  readonly version: string;
+  readonly now: Date;
+  /** False when something could not be read. */
+  readonly isComplete: boolean;
+  readonly useColor: boolean;
+  /** What people filter and mute an event by, where it is known. */
+  ruleOf(event: string): string | undefined;
+}
 
 /** The pieces of the text, in order. */
 export async function* renderEvents(
   events: readonly ZenAgentEvent[],
   format: OutputFormat,
-  useColor: boolean,
+  context: RenderContext,
 ): AsyncGenerator<string> {
   switch (format) {
     case 'table':
     case 'wide':
-      yield* table(events, format === 'wide', useColor);
+      yield* table(events, format === 'wide', context.useColor);
       return;
     case 'json':
       yield* json(events);
@@ -25,6 +37,16 @@ export async function* renderEvents(
       return;
     case 'ndjson':
       for (const event of events) yield `${JSON.stringify(event)}\n`;
+      return;
+    case 'sarif': {
+      const { renderSarif } = await import('./sarif-output.ts');
+      yield* renderSarif(events, { ...context, endedAt: context.now });
+      return;
+    }
+    case 'html': {
+      const { renderHtml } = await import('./html-output.ts');
+      yield* renderHtml(events, { ...context, generatedAt: context.now });
+    }
   }
 }
 
@@ -43,10 +65,14 @@ const wideColumns: readonly Column<ZenAgentEvent>[] = [
   { title: 'TITLE', text: ({ spec }) => spec.title ?? '' },
 ];
 
+const changeColumn: Column<ZenAgentEvent> = { title: 'BASELINE', text: (event) => changeOf(event) ?? '' };
+
 const severityColumn = 1;
 
 function table(events: readonly ZenAgentEvent[], isWide: boolean, useColor: boolean): Generator<string> {
-  return renderTable(isWide ? [...columns, ...wideColumns] : columns, events, (cells, { spec }) => {
+  const compared = events.some((event) => changeOf(event) !== undefined) ? [changeColumn] : [];
+  const shown = [...columns, ...compared, ...(isWide ? wideColumns : [])];
+  return renderTable(shown, events, (cells, { spec }) => {
     if (useColor) cells[severityColumn] = `\u001b[${colors[spec.severity]}m${cells[severityColumn]}\u001b[0m`;
   });
 }

@@ -27,6 +27,8 @@ export interface ReadingTaker {
   /** What the configuration says to the formats of a source. */
   contextOf(source: string): Omit<ReadContext, 'now' | 'carrier'>;
   take(reading: Reading, now: Date, source: string): void;
+  /** Before something is said on stderr: what is shown there for the moment has to go. */
+  beforeWords?(): void;
 }
 
 export class ReportReader {
@@ -78,6 +80,7 @@ export class ReportReader {
       await this.#say(shown, '', reasonOf(error));
     }
     const unsaid = this.problems - before - problemsSaidPerFile;
+    if (unsaid > 0) this.#taker.beforeWords?.();
     if (unsaid > 0) await this.#stderr.write(`${clean(shown)}: ${plural(unsaid, 'more problem')}\n`);
   }
 
@@ -119,6 +122,7 @@ export class ReportReader {
   async #say(path: string, where: string, message: string): Promise<void> {
     this.problems += 1;
     const words = [path, where, message].filter((word) => word !== '').map((word) => cut(clean(word), 512));
+    this.#taker.beforeWords?.();
     await this.#stderr.write(`${words.join(': ')}\n`);
   }
 }

@@ -42,6 +42,16 @@ suite('the bundle', () => {
     assert.match(output('--help'), /^Usage: zen-watcher .*^ {2}run /ms);
   });
 
+  test('reads and writes YAML, JSON, SARIF and HTML', () => {
+    const report = join(repositoryRoot, 'test/fixtures/policy-report/one.yaml');
+    const output = (format: string) =>
+      execFileSync(process.execPath, [program, 'scan', report, '-o', format], { encoding: 'utf8' });
+    assert.match(output('yaml'), /^apiVersion: v1\nkind: List\nitems:\n {0,2}- apiVersion: zen\.kube-zen\.io\/v1$/m);
+    assert.equal(JSON.parse(output('json')).items.length, 1);
+    assert.equal(JSON.parse(output('sarif')).runs[0].results.length, 1);
+    assert.match(output('html'), /function startReport[\s\S]*startReport\(document\);<\/script>\n<\/body>/);
+  });
+
   test('looks at the version of Node before it reads anything large', () => {
     const read = readFileSync(program, 'utf8');
     // What is imported statically is read before the first statement runs; import() is not.

@@ -13,6 +13,7 @@ import { EventFold } from '../../src/cli/event-fold.ts';
 import { filesOnDisk } from '../../src/cli/report-files.ts';
 import { addScanCommand, type ScanIo, type ScanOptions, scan } from '../../src/cli/scan.ts';
 import type { Finding, Reading } from '../../src/sources/source.ts';
+import { Collector } from '../support/collector.ts';
 import { readAt } from '../support/reports.ts';
 import { repositoryRoot } from '../support/repository.ts';
 
@@ -20,16 +21,6 @@ const fixtures = join(repositoryRoot, 'test/fixtures');
 const trivyOne = join(fixtures, 'trivy-vulnerability-report/one.yaml');
 const trivyMany = join(fixtures, 'trivy-vulnerability-report/many.yaml');
 const policyOne = join(fixtures, 'policy-report/one.yaml');
-
-/** Collects what is written to it. */
-class Collector extends Writable {
-  text = '';
-
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-}
 
 interface Result {
   readonly code: number;
