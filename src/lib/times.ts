@@ -19,6 +19,12 @@ export function plausibleTime(value: unknown, now: Date): Date | undefined {
   return milliseconds !== undefined && isPlausible(milliseconds, now) ? new Date(milliseconds) : undefined;
 }
 
+/** An RFC 3339 text as a time, however far away: of what is to come. Undefined for everything else. */
+export function timeOf(value: unknown): Date | undefined {
+  const milliseconds = typeof value === 'string' ? fromText(value) : undefined;
+  return milliseconds === undefined || Number.isNaN(milliseconds) ? undefined : new Date(milliseconds);
+}
+
 function fromText(text: string): number | undefined {
   return rfc3339.test(text) ? Date.parse(text.toUpperCase()) : undefined;
 }

@@ -1,16 +1,32 @@
 /**
  * Reports that a tool writes to a file, and that reach us as that, as the key of a ConfigMap or as the body of a webhook:
- * nothing of Kubernetes in them says whose they are. What all formats of this kind have in common.
+ * nothing of Kubernetes in them says whose they are. What all formats of this kind have in common. Objects of a tool's API
+ * keep their books alike, and stand for themselves.
  */
 import type { Fields } from '../lib/fields.ts';
 import { asFields, asList, at, kindOf } from '../lib/fields.ts';
 import { canonicalJson } from '../lib/hash.ts';
 import { describedTogether } from './alike-findings.ts';
-import type { Finding, IdentityPart, Origin, ReadContext, Reading, Rejection, RejectionReason } from './source.ts';
+import type {
+  Carrier,
+  Finding,
+  IdentityPart,
+  Origin,
+  ReadContext,
+  Reading,
+  Rejection,
+  RejectionReason,
+} from './source.ts';
 import { MalformedReport } from './source.ts';
 
 /** The nature of what scanners find. */
 export const stateNature = { kind: 'state' } as const;
+
+/** How a report reached us: in a ConfigMap key, as an object of its own, or as neither. */
+export interface Whence {
+  readonly carrier?: Carrier | undefined;
+  readonly object?: Origin;
+}
 
 /** One entry of a list that is an object. */
 export interface Entry {
@@ -22,16 +38,16 @@ export interface Entry {
 /** Collects what one reading says. */
 export class CarriedReading {
   readonly #format: string;
-  readonly #context: ReadContext;
+  readonly #whence: Whence;
   readonly #subject: readonly IdentityPart[];
   readonly #findings: Finding[] = [];
   readonly #rejected: Rejection[] = [];
   #completeness: Reading['completeness'] = 'complete';
 
   /** `subject`: what tells the reports of one format apart, besides the ConfigMap key they came in. */
-  constructor(format: string, context: ReadContext, subject: readonly IdentityPart[]) {
+  constructor(format: string, whence: Whence, subject: readonly IdentityPart[]) {
     this.#format = format;
-    this.#context = context;
+    this.#whence = whence;
     this.#subject = subject;
   }
 
@@ -88,16 +104,17 @@ export class CarriedReading {
   }
 
   reading(reportedAt?: Date): Reading {
-    const { carrier } = this.#context;
+    const { carrier, object } = this.#whence;
     const carried = carrier === undefined ? [] : [carrier.namespace, carrier.name, carrier.key];
+    const place = object === undefined ? [JSON.stringify(carried)] : [];
     return {
-      reportKey: [this.#format, JSON.stringify(carried), ...this.#subject],
-      partition: carrier?.namespace ?? '',
+      reportKey: [this.#format, ...place, ...this.#subject],
+      partition: carrier?.namespace ?? object?.namespace ?? '',
       // A reading that holds findings was made by a tool that looked.
       completeness: this.#completeness === 'not-yet' && this.#findings.length > 0 ? 'partial' : this.#completeness,
       findings: describedTogether(this.#findings),
       rejected: this.#rejected,
-      origin: originOf(this.#format, this.#context),
+      origin: originOf(this.#format, this.#whence),
       reportedAt,
     };
   }
@@ -141,8 +158,9 @@ export class CarriedReadings {
   }
 }
 
-/** The ConfigMap that the report came in; where there is none, the report stands for itself. */
-function originOf(format: string, { carrier }: ReadContext): Origin {
+/** The ConfigMap that the report came in, or the object that it is; where there is neither, the report stands for itself. */
+function originOf(format: string, { carrier, object }: Whence): Origin {
+  if (object !== undefined) return object;
   if (carrier === undefined) return { apiVersion: '', kind: 'Report', name: format };
   return { apiVersion: 'v1', kind: 'ConfigMap', name: carrier.name, namespace: carrier.namespace };
 }

@@ -1,6 +1,8 @@
 /** All sources that zen-watcher has. Informers, RBAC rules, routes, docs and metric labels are computed from this list. */
+import { certManager } from './cert-manager.ts';
 import { checkov } from './checkov.ts';
 import { falco } from './falco.ts';
+import { gatekeeper } from './gatekeeper.ts';
 import { grype } from './grype.ts';
 import { formatsOf } from './intakes.ts';
 import { kubeBench } from './kube-bench.ts';
@@ -13,6 +15,7 @@ import { polaris } from './polaris.ts';
 import { policyReport } from './policy-report.ts';
 import { popeye } from './popeye.ts';
 import { sarif } from './sarif.ts';
+import { sealedSecrets } from './sealed-secrets.ts';
 import type { Format, Source } from './source.ts';
 import { tetragon } from './tetragon.ts';
 import { trivy } from './trivy.ts';
@@ -21,6 +24,9 @@ import { trivyCli } from './trivy-cli.ts';
 export const sources: readonly Source[] = [
   trivy,
   policyReport,
+  gatekeeper,
+  certManager,
+  sealedSecrets,
   kubernetesEvents,
   falco,
   kubeBench,

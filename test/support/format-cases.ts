@@ -55,6 +55,8 @@ const entryLists: ReadonlySet<string> = new Set([
     'runs',
     'sections',
     'sanitizers',
+    'violations',
+    'conditions',
   ],
 ]);
 

@@ -88,6 +88,21 @@ const runtimeFindings: Readonly<Record<string, number>> = {
   'neuvector/scan-one.json': 1,
 };
 
+/** Objects that tell of themselves: how many findings there are, counted by hand where counts.json does not have them. */
+const objects: Readonly<Record<string, readonly [format: string, total: number]>> = {
+  'gatekeeper/audit-log-violation.json': ['gatekeeper-audit-log', 1],
+  'gatekeeper/constraint-outdatedimagebases-list.json': ['gatekeeper-constraint', 4],
+  'gatekeeper/constraint-requiredlabels.yaml': ['gatekeeper-constraint', 4],
+  'cert-manager/certificate-config-error.yaml': ['cert-manager-certificate', 1],
+  'cert-manager/certificate-issued.yaml': ['cert-manager-certificate', 0],
+  'cert-manager/certificate-issuing.yaml': ['cert-manager-certificate', 0],
+  'sealed-secrets/degraded.yaml': ['sealed-secret', 1],
+  'sealed-secrets/healthy.yaml': ['sealed-secret', 0],
+};
+
+/** Objects without findings of their own: policy. */
+const objectsUnread = new Set(['gatekeeper/constrainttemplates-list.json']);
+
 /** A policy, and results that name neither host nor workload. */
 const unread = new Set(['tetragon/tracingpolicy-filename-monitoring.yaml', 'neuvector/compliance-one.json']);
 
@@ -154,6 +169,27 @@ suite('real reports in files', () => {
       }
     }
     assert.deepEqual(found, runtimeFindings);
+  });
+
+  test('objects of the cluster are each read or known to hold no findings', async () => {
+    const found: Record<string, readonly [string, number]> = {};
+    for (const tool of ['gatekeeper', 'cert-manager', 'sealed-secrets']) {
+      for (const file of readdirSync(join(folder, tool)).map((name) => `${tool}/${name}`)) {
+        for (const document of await reportsIn(join(folder, file))) {
+          const format = recognise(document);
+          if (format === undefined) {
+            assert.ok(objectsUnread.has(file), file);
+            continue;
+          }
+          const { length } = findingsOf(document, format.name);
+          assert.equal(new Set(findingsOf(document, format.name).map(nameOf)).size, length);
+          found[file] = [format.name, (found[file]?.[1] ?? 0) + length];
+          assert.deepEqual(eventsOf(withEntriesReversed(document)), eventsOf(document));
+        }
+        if (counts[file] !== undefined) assert.equal(found[file]?.[1] ?? 0, counts[file].total, file);
+      }
+    }
+    assert.deepEqual(found, objects);
   });
 
   test('a result folds only with results of the same control on the same object', async () => {
