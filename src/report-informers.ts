@@ -64,6 +64,7 @@ export class ReportInformers {
     return sources.every(
       ({ name }) =>
         reconciler.isSettled(name) ||
+        !this.#watched.some(({ source }) => source.name === name) ||
         this.#watched.some(({ source, informer }) => source.name === name && informer.state.kind === 'forbidden'),
     );
   }
