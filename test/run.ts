@@ -5,8 +5,9 @@
  *   npm test -- --name='keeps data'      the tests whose name matches
  *   npm test -- --control-plane=FOLDER   a control plane of the versions in FOLDER/go.mod
  */
-import { globSync } from 'node:fs';
-import { relative, resolve, sep } from 'node:path';
+import { globSync, mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, relative, resolve, sep } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
@@ -20,6 +21,10 @@ const patterns = ['test/unit/**/*.test.ts', 'test/conventions/**/*.test.ts', 'te
 const testLimitMinutes = 5;
 /** A file whose process does not end after its tests would hold up the run for ever. */
 const silenceLimitMinutes = 8;
+/** One more than there are cores: a test of a daemon waits as often as it works. */
+const width = availableParallelism() + 1;
+/** At the end of a run, the files that took longest. */
+const shownFiles = 20;
 
 interface Request {
   readonly files: readonly string[];
@@ -45,15 +50,20 @@ async function main(request: Request): Promise<number> {
     });
   }
   let controlPlane: ControlPlane | undefined;
+  const compileCache = mkdtempSync(join(tmpdir(), 'zen-watcher-compiled-'));
   try {
     controlPlane = files.some(needsControlPlane) ? await start(request) : undefined;
-    say(`running ${files.length} test files, two at a time`);
-    await runTests({ request, tally, controlPlane, interruption });
+    say(`running ${files.length} test files, ${width} at a time`);
+    await runTests({ request, tally, controlPlane, interruption, compileCache });
   } catch (error) {
     say(describe(error));
     if (tally.incomplete.length === 0) tally.fail({ name: 'the run', details: {} });
   } finally {
     await controlPlane?.stop();
+    rmSync(compileCache, { recursive: true, force: true });
+  }
+  for (const { file, milliseconds } of tally.slowest(shownFiles)) {
+    say(`${(milliseconds / 1000).toFixed(1).padStart(6)} s  ${relative(root, file)}`);
   }
   for (const file of tally.incomplete) say(`no test ran, or not to the end, in ${relative(root, file)}`);
   say(summary(tally.counts));
@@ -65,17 +75,19 @@ interface Run {
   readonly tally: Tally;
   readonly controlPlane: ControlPlane | undefined;
   readonly interruption: AbortController;
+  /** Where Node keeps what it compiled: there is a process for every file and every daemon, and most load the same modules. */
+  readonly compileCache: string;
 }
 
-async function runTests({ request, tally, controlPlane, interruption }: Run): Promise<void> {
+async function runTests({ request, tally, controlPlane, interruption, compileCache }: Run): Promise<void> {
   const handedDown = controlPlane ? { [controlPlaneVariable]: JSON.stringify(controlPlane.state) } : {};
   const events = run({
     files: request.files,
     cwd: root,
-    concurrency: 2,
+    concurrency: width,
     timeout: testLimitMinutes * 60_000,
     signal: interruption.signal,
-    env: { ...process.env, ...handedDown },
+    env: { ...process.env, ...handedDown, NODE_COMPILE_CACHE: compileCache },
     ...(request.name === undefined ? {} : { testNamePatterns: [request.name] }),
   });
   const silence = setTimeout(() => {
@@ -85,7 +97,7 @@ async function runTests({ request, tally, controlPlane, interruption }: Run): Pr
   events.on('test:complete', () => silence.refresh());
   events.on('test:pass', (event) => tally.pass(event));
   events.on('test:fail', (event) => tally.fail(event));
-  events.on('test:summary', ({ file }) => tally.finish(file));
+  events.on('test:summary', ({ file, duration_ms }) => tally.finish(file, duration_ms));
   try {
     for await (const text of events.compose(spec)) process.stdout.write(String(text));
   } finally {
@@ -110,10 +122,20 @@ function parse(args: readonly string[]): Request {
   const wanted = files.filter((file) => positionals.length === 0 || positionals.some((part) => file.includes(part)));
   if (wanted.length === 0) throw new Error(`no test file has any of these in its path: ${positionals.join(', ')}`);
   return {
-    files: wanted.map((file) => resolve(root, file)),
+    files: interleaved(wanted.map((file) => resolve(root, file))),
     name: values.name,
     moduleFolder: values['control-plane'],
   };
+}
+
+/** The files that wait for a control plane evenly among the others: these work while those wait. */
+function interleaved(files: readonly string[]): string[] {
+  const place = (file: string, at: number, among: number) => ({ file, share: (at + 0.5) / among });
+  const [waiting, working] = [files.filter(needsControlPlane), files.filter((file) => !needsControlPlane(file))];
+  return [waiting, working]
+    .flatMap((group) => group.map((file, at) => place(file, at, group.length)))
+    .sort((a, b) => a.share - b.share)
+    .map(({ file }) => file);
 }
 
 function describe(error: unknown): string {

@@ -7,7 +7,7 @@ import type { Log } from './build.ts';
 import * as flags from './flags.ts';
 import { type Guard, startGuard } from './guard.ts';
 import { freePorts } from './ports.ts';
-import { endProcess, isGone, isOurs, readPid, startInBackground } from './processes.ts';
+import { endProcess, isGone, isOurs, killProcess, readPid, startInBackground } from './processes.ts';
 import { isPortTaken, waitUntilReady } from './readiness.ts';
 import { type Component, type ControlPlaneState, components } from './state.ts';
 
@@ -125,9 +125,10 @@ export class ControlPlane {
     log(`control plane ready at ${this.server} after ${((Date.now() - begin) / 1000).toFixed(1)} s`);
   }
 
-  /** Ends all components and removes the folder with all data, unless told to keep it. */
+  /** Ends all components and removes the folder with all data, unless told to keep it: only then they end in good order. */
   async stop({ keepFolder = false } = {}): Promise<void> {
-    for (const component of components.toReversed()) await this.#end(component);
+    if (keepFolder) for (const component of components.toReversed()) await this.#end(component);
+    else await Promise.all(components.map((component) => this.#destroy(component)));
     this.#guard?.dismiss();
     if (!keepFolder) rmSync(this.folder, { recursive: true, force: true });
   }
@@ -168,5 +169,10 @@ export class ControlPlane {
     const pid = this.pids[component];
     if (pid !== undefined) await endProcess(pid, this.folder);
     rmSync(this.#pidPath(component), { force: true });
+  }
+
+  async #destroy(component: Component): Promise<void> {
+    const pid = this.pids[component];
+    if (pid !== undefined) await killProcess(pid, this.folder);
   }
 }

@@ -51,8 +51,14 @@ export async function endProcess(pid: number, marker: string, graceSeconds = 10)
   signal(pid, 'SIGTERM');
   signal(pid, 'SIGCONT'); // A stopped process would not see the SIGTERM.
   if (await isGone(pid, marker, graceSeconds)) return;
+  await killProcess(pid, marker, graceSeconds);
+}
+
+/** Ends a process of which nothing is needed any more; resolves when it is gone. */
+export async function killProcess(pid: number, marker: string, seconds = 10): Promise<void> {
+  if (!isOurs(pid, marker)) return;
   signal(pid, 'SIGKILL');
-  await isGone(pid, marker, graceSeconds);
+  await isGone(pid, marker, seconds);
 }
 
 /** Waits for the end of a process; false when it still runs after `seconds`. */

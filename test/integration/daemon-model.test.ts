@@ -17,7 +17,7 @@ suite('daemon: random histories', () => {
   after(() => stage?.stop());
 
   test('end as the model says', async (t) => {
-    const { runs, failure } = await checkHistories({ stage, runs: 10, seed: 20_260_101 });
+    const { runs, failure } = await checkHistories({ stage, runs: 5, seed: 20_260_101 });
     t.diagnostic(`${runs} histories`);
     if (failure !== undefined) assert.fail(failure);
   });

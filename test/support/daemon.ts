@@ -141,7 +141,7 @@ export function launchDaemonProcess(place: DaemonPlace, settings: DaemonSettings
   writeFileSync(configPath, JSON.stringify(configOf(place, settings)));
   const main = join(settings.root ?? repositoryRoot, 'cmd/zen-watcher/main.ts');
   const args = [...(settings.nodeFlags ?? []), main, 'run', '--kubeconfig', kubeconfigPath, '--config', configPath];
-  const child = spawn(process.execPath, args, { env: {}, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, args, { env: compileCache(), stdio: ['ignore', 'pipe', 'pipe'] });
   const killChild = () => void child.kill('SIGKILL');
   process.once('exit', killChild);
   const log = new LogCollector();
@@ -244,6 +244,12 @@ class LogCollector {
       done();
     },
   });
+}
+
+/** A daemon inherits nothing but the place of Node's compiled code, which halves the time of its start. */
+function compileCache(): NodeJS.ProcessEnv {
+  const folder = process.env['NODE_COMPILE_CACHE'];
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
 }
 
 const name = 'zen-watcher-test';

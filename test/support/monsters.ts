@@ -53,6 +53,7 @@ const hostileMembers = (text: string) =>
 /** A copy with every text replaced but those by which a format knows the document, and hostile members everywhere. */
 export function monsterOf(document: RawDocument, text: string, part: (at: number) => boolean): RawDocument {
   let at = 0;
+  const hostile = text.length < 1000 ? Object.entries(hostileMembers(text)) : [];
   const replaced = (value: unknown, depth: number): unknown => {
     if (typeof value === 'string') {
       at += 1;
@@ -67,8 +68,7 @@ export function monsterOf(document: RawDocument, text: string, part: (at: number
       set(copy, key, isKept ? member : replaced(member, depth + 1));
     }
     if (depth > 0 && text.length < 1000) {
-      for (const [key, member] of Object.entries(hostileMembers(text)))
-        if (!Object.hasOwn(copy, key)) set(copy, key, member);
+      for (const [key, member] of hostile) if (!Object.hasOwn(copy, key)) set(copy, key, member);
       set(copy, `k${text}`, text);
     }
     return copy;

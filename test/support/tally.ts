@@ -27,6 +27,7 @@ export interface Counts {
 export class Tally {
   readonly #untested: Set<string>;
   readonly #unfinished: Set<string>;
+  readonly #durations = new Map<string, number>();
   #passed = 0;
   #failed = 0;
   #skipped = 0;
@@ -53,9 +54,19 @@ export class Tally {
     else if (event.details.type !== 'suite' || failureType(event) !== 'subtestsFailed') this.#failed += 1;
   }
 
-  /** Takes the file of a test:summary event: the tests of that file got to their end. */
-  finish(file: string | undefined): void {
-    if (file !== undefined) this.#unfinished.delete(resolve(file));
+  /** Takes file and duration of a test:summary event: the tests of that file got to their end. */
+  finish(file: string | undefined, milliseconds?: number): void {
+    if (file === undefined) return;
+    this.#unfinished.delete(resolve(file));
+    if (milliseconds !== undefined) this.#durations.set(resolve(file), milliseconds);
+  }
+
+  /** The files that took longest, at most so many, the longest first. */
+  slowest(count: number): { readonly file: string; readonly milliseconds: number }[] {
+    return [...this.#durations]
+      .map(([file, milliseconds]) => ({ file, milliseconds }))
+      .sort((a, b) => b.milliseconds - a.milliseconds)
+      .slice(0, count);
   }
 
   /** The files that reported no test, or no end of them (process.exit(0) in a test); each counts as failed. */

@@ -67,3 +67,14 @@ test('a run without tests is no success', () => {
   assert.ok(!isSuccess(new Tally([]).counts));
   assert.equal(summary(new Tally([]).counts), '0 passed, 0 failed, 0 skipped');
 });
+
+test('the files that took longest are told, the longest first', () => {
+  const tally = new Tally([]);
+  tally.finish('/a/b.test.ts', 10);
+  tally.finish('/a/c.test.ts', 30);
+  tally.finish('/a/d.test.ts', 20);
+  assert.deepEqual(
+    tally.slowest(2).map((one) => one.file),
+    ['/a/c.test.ts', '/a/d.test.ts'],
+  );
+});
