@@ -22,9 +22,12 @@ import { kindOfKey } from './report-table.ts';
 import { isSummaryRow } from './summary-event.ts';
 import type { WorkQueue } from './work-queue.ts';
 
-/** Whether reports of a kind can be seen. `sinceMs`: monotonic milliseconds since when they can not. */
+/**
+ * Whether reports of a kind can be seen. sent: nobody can look, they come when their senders like, and that one does not
+ * come says nothing. `sinceMs`: monotonic milliseconds since when they can not be seen.
+ */
 export type KindState =
-  | { readonly kind: 'listed' | 'listing' }
+  | { readonly kind: 'listed' | 'listing' | 'sent' }
   | { readonly kind: 'gone' | 'silent'; readonly sinceMs: number };
 
 /** The times of one source. */
@@ -108,7 +111,7 @@ export class Lifecycle {
     const kind = isHeld ? this.#holdingKind(row, look) : (vanished?.kind ?? index.reportKind(row));
     const state = this.#stateOf(kind, look);
     if (state.kind === 'listing') return;
-    if (state.kind === 'listed' && isHeld) {
+    if (isKnown(state) && isHeld) {
       if (index.stale(row) !== undefined) this.#setFreshness(row, undefined, look.moment);
       return;
     }
@@ -118,7 +121,7 @@ export class Lifecycle {
       return;
     }
     // Its report is there, but says nothing about it: it is partial, or older than the one that did.
-    if (state.kind === 'listed' && this.#hasReport(row)) return;
+    if (isKnown(state) && this.#hasReport(row)) return;
     let sinceMs = vanished?.sinceMs;
     if (!isHeld && sinceMs === undefined) {
       const key = index.reportKey(row);
@@ -141,7 +144,7 @@ export class Lifecycle {
     const kind = index.reportKind(row);
     if (!('sinceMs' in this.#stateOf(kind, look))) return kind;
     const kinds = reports.holdersOf(row, index.reportKey(row)).map(({ object }) => kindOfKey(object.key));
-    return kinds.find((other) => this.#stateOf(other, look).kind === 'listed') ?? kinds[0] ?? kind;
+    return kinds.find((other) => isKnown(this.#stateOf(other, look))) ?? kinds[0] ?? kind;
   }
 
   /** Beyond its grace: it stays Active, but says that nobody vouches for it; after a month it ends so. */
@@ -240,6 +243,11 @@ export class Lifecycle {
     if (queue.coming(key) !== undefined) return;
     queue.put(make(bareIntent(key, index.namespace(row), index.resourceNamespace(row), monotonicMs)));
   }
+}
+
+/** Whether everything is known that reports of the kind say. */
+function isKnown({ kind }: KindState): boolean {
+  return kind === 'listed' || kind === 'sent';
 }
 
 /** How many Active events are not fresh, by reason. */

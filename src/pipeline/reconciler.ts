@@ -7,56 +7,26 @@
  * (what it says that something is not reported any more), pod-waits.ts (Pods that are not known yet), signals.ts (what
  * happened: counted, and held by no report).
  */
-import type { ObjectReference } from '../api/event.ts';
 import { hash52 } from '../lib/hash.ts';
-import type { Reading, Rejection, ResourceReference } from '../sources/source.ts';
+import type { Reading, Rejection } from '../sources/source.ts';
 import type { Moment } from './absence.ts';
 import { Absence } from './absence.ts';
-import type { Admission } from './admission.ts';
-import type { Books } from './books.ts';
 import type { Ending } from './event-changes.ts';
-import type { EventIndex, Row } from './event-index.ts';
-import type { ClusterView } from './evidence.ts';
+import type { Row } from './event-index.ts';
 import { factsOf } from './finding-facts.ts';
-import type { MarkDirty } from './holdings.ts';
 import { Holdings } from './holdings.ts';
 import { OwnerResolver } from './identity.ts';
 import type { Intent, PresentIntent } from './intent.ts';
 import { willBeActive } from './intent.ts';
 import type { Observation } from './own-events.ts';
-import type { PodLookup } from './owner.ts';
 import { PodWaits } from './pod-waits.ts';
 import { presentIntent } from './present-intent.ts';
 import type { Kept, Plan } from './reading-plan.ts';
 import { planReadings, unexpected, withheldButNamed } from './reading-plan.ts';
-import type { ReportHealth } from './report-health.ts';
-import type { ObjectKey, ReportObject, ReportRecord, ReportTable } from './report-table.ts';
-import { kindOfKey, objectKey, parseObjectKey } from './report-table.ts';
-import type { Judge } from './rules.ts';
-import type { SignalSettings } from './signals.ts';
+import type { ReconcilerParts, Sent } from './reconciler-parts.ts';
+import type { ReportObject, ReportRecord } from './report-table.ts';
+import { keyOfOrigin, kindOfKey, parseObjectKey } from './report-table.ts';
 import { isOfSignals, Signals } from './signals.ts';
-import type { WorkQueue } from './work-queue.ts';
-
-export interface ReconcilerParts {
-  readonly index: EventIndex;
-  readonly reports: ReportTable;
-  readonly queue: WorkQueue;
-  readonly books: Books;
-  readonly lookUpPod: PodLookup;
-  /** Decides which findings become events. Every report is read again where its verdicts change. */
-  readonly judge: Judge;
-  /** Namespace that the event of a resource goes to. */
-  namespaceFor(resource: ResourceReference): string;
-  readonly cluster?: string | undefined;
-  readonly markDirty: MarkDirty;
-  readonly health: ReportHealth;
-  readonly view: ClusterView;
-  readonly signals: SignalSettings;
-  /** Whether the finding may have an event of its own; where not, a summary counts it. */
-  readonly admission: Admission;
-  /** Told about findings that could not be mapped. */
-  rejected?(source: string, key: ObjectKey, rejection: Rejection): void;
-}
 
 export class Reconciler {
   readonly #parts: ReconcilerParts;
@@ -114,17 +84,23 @@ export class Reconciler {
     const plans = planReadings(readings, owners, judge);
     const wasWaiting = this.#podWaits.hasAny(source);
     if (this.#podWaits.mustWait(object, owners.unknownPods, moment.monotonicMs)) return;
-
-    const spoken = new Set<string>();
-    for (const plan of plans) {
-      spoken.add(plan.reportKey);
-      this.#takeIn(object, plan, moment);
-    }
-    for (const record of [...object.records.values()]) {
-      if (!spoken.has(record.reportKey) && record.isLive) this.#absence.vanished(record, moment);
-    }
-    reports.removeIdle(object);
+    this.#takeAllIn(object, plans, moment);
     if (wasWaiting) this.#absence.recheck(source);
+  }
+
+  /**
+   * Takes in what was sent and cannot be read again: call it within WorkQueue.admit(). The names of its events; undefined,
+   * and nothing is taken, where it names Pods that are not known yet, unless it must be taken as it is.
+   */
+  receive({ key, source, readings, mustTake }: Sent, moment: Moment): readonly string[] | undefined {
+    const { reports, lookUpPod, judge } = this.#parts;
+    const owners = new OwnerResolver(lookUpPod);
+    const plans = planReadings(readings, owners, judge);
+    if (owners.unknownPods.size > 0 && !mustTake) return undefined;
+    const object = reports.obtainObject(key, source);
+    this.#noteSpoken(object, readings, moment, '');
+    this.#takeAllIn(object, plans, moment);
+    return plans.flatMap(({ kept }) => kept.map(({ name }) => name));
   }
 
   /** The object is gone. That alone resolves nothing. */
@@ -161,7 +137,7 @@ export class Reconciler {
   eventObserved({ row, origin }: Observation): void {
     const { index } = this.#parts;
     if (index.describer(row) === 0 && origin !== undefined) {
-      index.setDescriber(row, hash52(objectKey(asOrigin(origin))));
+      index.setDescriber(row, hash52(keyOfOrigin(origin)));
     }
     this.#putRight(row);
   }
@@ -226,6 +202,18 @@ export class Reconciler {
     if (words.size === 0) words.add(object.source);
     object.version = version;
     this.#parts.health.spoke(object, kindOfKey(object.key), [...words], monotonicMs);
+  }
+
+  #takeAllIn(object: ReportObject, plans: readonly Plan[], moment: Moment): void {
+    const spoken = new Set<string>();
+    for (const plan of plans) {
+      spoken.add(plan.reportKey);
+      this.#takeIn(object, plan, moment);
+    }
+    for (const record of [...object.records.values()]) {
+      if (!spoken.has(record.reportKey) && record.isLive) this.#absence.vanished(record, moment);
+    }
+    this.#parts.reports.removeIdle(object);
   }
 
   #takeIn(object: ReportObject, plan: Plan, moment: Moment): void {
@@ -384,13 +372,4 @@ interface Applying {
   readonly before: ReadonlySet<Row>;
   readonly held: Set<Row>;
   readonly moment: Moment;
-}
-
-function asOrigin(origin: ObjectReference) {
-  return {
-    apiVersion: origin.apiVersion ?? '',
-    kind: origin.kind ?? '',
-    name: origin.name ?? '',
-    ...(origin.namespace === undefined ? {} : { namespace: origin.namespace }),
-  };
 }

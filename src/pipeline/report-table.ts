@@ -3,6 +3,7 @@
  * report's content. A report that vanished keeps what it held until a newer report of its key speaks: a deleted report is
  * no proof that anything was fixed.
  */
+import type { ObjectReference } from '../api/event.ts';
 import { groupOf } from '../lib/api-group.ts';
 import { hash52 } from '../lib/hash.ts';
 import { reportKind } from '../sources/report-kind.ts';
@@ -53,6 +54,11 @@ export interface ReportObject {
 /** The key of a watched object. */
 export function objectKey(of: Origin): ObjectKey {
   return `${reportKindOf(of.apiVersion, of.kind)}|${of.namespace ?? ''}|${of.name}`;
+}
+
+/** The key of the object that an event says it came from. */
+export function keyOfOrigin({ apiVersion = '', kind = '', name = '', namespace = '' }: ObjectReference): ObjectKey {
+  return objectKey({ apiVersion, kind, name, namespace });
 }
 
 /** The kind of a watched object, `group|Kind`: what its key begins with. */

@@ -32,6 +32,9 @@ interface Entry {
   isDeferred: boolean;
 }
 
+/** What an intent with its event takes, about. */
+const typicalBytes = 3 * 1024;
+
 export class WorkQueue {
   readonly #limits: QueueLimits;
   readonly #monotonicMs: () => number;
@@ -44,6 +47,8 @@ export class WorkQueue {
   #roomWaiters: (() => void)[] = [];
   #bytes = 0;
   #runningBytes = 0;
+  /** Keys that were put in by what admit() does at the moment. */
+  #admitted: Set<string> | undefined;
   #deferredItems = 0;
   #deferredBytes = 0;
   /** No delayed intent becomes ready before this. */
@@ -87,6 +92,7 @@ export class WorkQueue {
 
   /** `notBeforeMs`: it is put off until then, by the monotonic clock; the sooner of two such times counts. */
   put(intent: Intent, notBeforeMs = 0): PutResult {
+    this.#admitted?.add(intent.key);
     const entry = this.#waiting.get(intent.key);
     if (entry !== undefined) {
       const { partition } = entry.intent;
@@ -96,13 +102,34 @@ export class WorkQueue {
       return { kind: 'merged', occurrences, partition };
     }
     const isDeferred = notBeforeMs > this.#monotonicMs() && this.#canDefer();
-    if (this.isFull && !isDeferred) return { kind: 'full' };
+    if (this.isFull && !isDeferred && this.#admitted === undefined) return { kind: 'full' };
     const added = { intent, notBefore: isDeferred ? notBeforeMs : 0, isDeferred };
     this.#waiting.set(intent.key, added);
     this.#bytes += intent.bytes;
     if (isDeferred) this.#countDeferred(added, 1);
     if (!this.#running.has(intent.key)) this.#release(added);
     return { kind: 'queued' };
+  }
+
+  /**
+   * Does what puts intents in that cannot come again: all of them find room. Their keys; undefined, and nothing is done,
+   * where there is no room for `items` of them. Where half of the queue is free, there is for any number.
+   */
+  admit(items: number, put: () => void): ReadonlySet<string> | undefined {
+    if (!this.#hasRoomFor(items)) return undefined;
+    const keys = new Set<string>();
+    this.#admitted = keys;
+    try {
+      put();
+    } finally {
+      this.#admitted = undefined;
+    }
+    return keys;
+  }
+
+  /** Whether the key is being written or will be in its turn; what was put off is not. */
+  isImminent(key: string): boolean {
+    return this.#running.has(key) || this.#waiting.get(key)?.isDeferred === false;
   }
 
   /** Puts nothing off any more that waits now: it is to be written before the end. */
@@ -181,6 +208,14 @@ export class WorkQueue {
 
   get #undeferredBytes(): number {
     return this.bytes - this.#deferredBytes;
+  }
+
+  #hasRoomFor(items: number): boolean {
+    const { items: mostItems, bytes: mostBytes } = this.#limits;
+    if (this.isFull) return false;
+    const isHalfFree = this.#undeferredItems <= mostItems / 2 && this.#undeferredBytes <= mostBytes / 2;
+    const bytes = items * typicalBytes;
+    return isHalfFree || (this.#undeferredItems + items <= mostItems && this.#undeferredBytes + bytes <= mostBytes);
   }
 
   #canDefer(): boolean {

@@ -22,6 +22,8 @@ import { Reconciler } from '../../src/pipeline/reconciler.ts';
 import { ReportHealth } from '../../src/pipeline/report-health.ts';
 import { ReportTable } from '../../src/pipeline/report-table.ts';
 import type { RuleSettings } from '../../src/pipeline/rules.ts';
+import { isSentKey } from '../../src/pipeline/sent-reports.ts';
+import { Settlements } from '../../src/pipeline/settlements.ts';
 import { Summaries } from '../../src/pipeline/summaries.ts';
 import { WorkQueue } from '../../src/pipeline/work-queue.ts';
 import { WriteBudget } from '../../src/pipeline/write-budget.ts';
@@ -57,6 +59,7 @@ class Life {
   readonly reports = new ReportTable();
   readonly books = new Books();
   readonly queue: WorkQueue;
+  readonly settlements: Settlements;
   readonly reconciler: Reconciler;
   readonly writer: Writer;
   readonly ended: { readonly intent: Intent; readonly ending: Ending }[] = [];
@@ -80,6 +83,7 @@ class Life {
     };
     this.queue = new WorkQueue({ items: options.queueItems ?? 1000, bytes: 2 ** 24 }, clock.monotonicMs);
     const { queue } = this;
+    this.settlements = new Settlements(queue);
     this.health = new ReportHealth({
       graceMs: () => world.graceMs,
       channelOf: (kind) => (options.isOneChannel ? 'reports' : kind),
@@ -114,7 +118,8 @@ class Life {
       lookUpPod: (namespace, name) => world.lookUpPod(namespace, name),
       judge: (finding, owners) => world.rules.judge(finding, owners),
       namespaceFor: () => 'zen-system',
-      markDirty: (object, reason) => this.dirty.set(object.key, reason),
+      // What was sent cannot be read again.
+      markDirty: (object, reason) => (isSentKey(object.key) ? undefined : this.dirty.set(object.key, reason)),
       health: this.health,
       view,
       signals: { quietMs: () => world.quietMs, monotonicMs: clock.monotonicMs },
@@ -157,6 +162,7 @@ class Life {
           this.ended.push({ intent, ending });
           this.reconciler.intentEnded(intent.key, ending.kind);
           this.budget?.ended(intent, ending.kind);
+          this.settlements.ended(intent.key);
           world.check();
         },
         delayed: () => world.check(),

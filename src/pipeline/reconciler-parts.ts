@@ -1,0 +1,42 @@
+/** What the reconciler is built from, and what it is given of webhooks. */
+import type { Reading, Rejection, ResourceReference } from '../sources/source.ts';
+import type { Admission } from './admission.ts';
+import type { Books } from './books.ts';
+import type { EventIndex } from './event-index.ts';
+import type { ClusterView } from './evidence.ts';
+import type { MarkDirty } from './holdings.ts';
+import type { PodLookup } from './owner.ts';
+import type { ReportHealth } from './report-health.ts';
+import type { ObjectKey, ReportTable } from './report-table.ts';
+import type { Judge } from './rules.ts';
+import type { SignalSettings } from './signals.ts';
+import type { WorkQueue } from './work-queue.ts';
+
+export interface ReconcilerParts {
+  readonly index: EventIndex;
+  readonly reports: ReportTable;
+  readonly queue: WorkQueue;
+  readonly books: Books;
+  readonly lookUpPod: PodLookup;
+  /** Decides which findings become events. Every report is read again where its verdicts change. */
+  readonly judge: Judge;
+  /** Namespace that the event of a resource goes to. */
+  namespaceFor(resource: ResourceReference): string;
+  readonly cluster?: string | undefined;
+  readonly markDirty: MarkDirty;
+  readonly health: ReportHealth;
+  readonly view: ClusterView;
+  readonly signals: SignalSettings;
+  /** Whether the finding may have an event of its own; where not, a summary counts it. */
+  readonly admission: Admission;
+  /** Told about findings that could not be mapped. */
+  rejected?(source: string, key: ObjectKey, rejection: Rejection): void;
+}
+
+/** What a webhook was sent of one thing. */
+export interface Sent {
+  readonly key: ObjectKey;
+  readonly source: string;
+  readonly readings: readonly Reading[];
+  readonly mustTake: boolean;
+}
