@@ -2,6 +2,9 @@
 import { stringify } from 'yaml';
 import { customResourceDefinition } from '../../src/api/crd.ts';
 import { clusterRole, peopleRoles } from '../../src/api/roles.ts';
+import { chartRights } from './chart-files.ts';
+import { chartHead } from './chart-readme.ts';
+import { chartReadme, chartSchema } from './chart-values.ts';
 import { rbacDoc } from './rbac-doc.ts';
 
 /** A generated file: where it belongs, from the root of the repository, and what it must hold. */
@@ -9,6 +12,8 @@ export interface GeneratedFile {
   readonly file: string;
   render(): string;
 }
+
+const chart = 'charts/zen-watcher';
 
 /** The table that `npm run generate` writes and `npm run generate -- --check` compares. */
 export const generatedFiles: readonly GeneratedFile[] = [
@@ -18,6 +23,10 @@ export const generatedFiles: readonly GeneratedFile[] = [
     render: () => yaml('src/api/roles.ts', clusterRole(role)),
   })),
   { file: 'RBAC.md', render: rbacDoc },
+  { file: `${chart}/files/crd.yaml`, render: () => yaml('src/api', customResourceDefinition()) },
+  { file: `${chart}/files/rbac.yaml`, render: () => yaml('src/sources', chartRights()) },
+  { file: `${chart}/values.schema.json`, render: () => `${JSON.stringify(chartSchema(), undefined, 2)}\n` },
+  { file: `${chart}/README.md`, render: () => chartReadme(chartHead) },
 ];
 
 function yaml(madeFrom: string, document: unknown): string {

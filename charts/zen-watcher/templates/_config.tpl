@@ -1,0 +1,72 @@
+{{/* The daemon's configuration, and what of it the templates ask. */}}
+
+{{/* Names of older charts; `hasEffect` false: accepted, and said in NOTES to be of no effect. */}}
+{{- define "zen-watcher.eraKeys" -}}
+watchNamespace: {path: events.namespace}
+behaviorMode: {path: preset}
+logLevel: {path: log.level}
+metricsPort: {path: server.metricsPort}
+clusterId: {path: events.cluster}
+clusterID: {path: events.cluster}
+falcoNamespace: {hasEffect: false}
+trivyNamespace: {hasEffect: false}
+kyvernoNamespace: {hasEffect: false}
+kubeBenchNamespace: {configMaps: true}
+kubebenchNamespace: {configMaps: true}
+checkovNamespace: {configMaps: true}
+autoDetectEnabled: {hasEffect: false}
+watcherPort: {hasEffect: false}
+dedupWindow: {hasEffect: false}
+falcoBufferSize: {hasEffect: false}
+auditBufferSize: {hasEffect: false}
+{{- end }}
+
+{{- define "zen-watcher.config" -}}
+{{- $config := deepCopy .Values.config -}}
+{{- range $key, $era := include "zen-watcher.eraKeys" . | fromYaml }}
+  {{- $value := get $config $key }}
+  {{- $_ := unset $config $key }}
+  {{- if not (has $value (list nil "")) }}
+    {{- if $era.path }}
+      {{- $parts := splitList "." $era.path }}
+      {{- if eq (len $parts) 1 }}
+        {{- if not (hasKey $config $era.path) }}{{ $_ := set $config $era.path $value }}{{ end }}
+      {{- else }}
+        {{- $section := get $config (first $parts) | default dict }}
+        {{- if not (hasKey $section (last $parts)) }}{{ $_ := set $section (last $parts) (eq $key "metricsPort" | ternary (int $value) $value) }}{{ end }}
+        {{- $_ := set $config (first $parts) $section }}
+      {{- end }}
+    {{- else if $era.configMaps }}
+      {{- $section := $config.configMaps | default dict }}
+      {{- $_ := set $section "namespaces" (append ($section.namespaces | default list) $value | uniq) }}
+      {{- $_ := set $config "configMaps" $section }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- $events := $config.events | default dict -}}
+{{- if not $events.namespace }}{{ $_ := set $events "namespace" (include "zen-watcher.namespace" .) }}{{ end -}}
+{{- if and .Values.global.clusterID (not $events.cluster) }}{{ $_ := set $events "cluster" .Values.global.clusterID }}{{ end -}}
+{{- $_ := set $config "events" $events -}}
+{{ toYaml $config }}
+{{- end }}
+
+{{/* What the daemon takes in without a restart is not part of it. */}}
+{{- define "zen-watcher.startConfig" -}}
+{{ omit (include "zen-watcher.config" . | fromYaml) "preset" "thresholds" "filters" "mutes" "severityOverrides" | toJson }}
+{{- end }}
+
+{{- define "zen-watcher.metricsPort" -}}
+{{ dig "server" "metricsPort" 8080 (include "zen-watcher.config" . | fromYaml) | int }}
+{{- end }}
+
+{{- define "zen-watcher.hasWebhooks" -}}
+{{- if (include "zen-watcher.config" . | fromYaml).webhooks }}true{{ end }}
+{{- end }}
+
+{{- define "zen-watcher.webhookPort" -}}
+{{ dig "webhooks" "port" 8081 (include "zen-watcher.config" . | fromYaml) | int }}
+{{- end }}
+
+{{- define "zen-watcher.eventsNamespace" -}}
+{{ (include "zen-watcher.config" . | fromYaml).events.namespace }}
+{{- end }}

@@ -1,0 +1,211 @@
+/** The chart as it is rendered, without a cluster: rights, networks, and what its values say (R1 to R5). */
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { leaderLeases } from '../../src/config/access.ts';
+import { type AccessSettings, accessGrants } from '../../src/sources/rbac.ts';
+import { sources } from '../../src/sources/registry.ts';
+import { Helm, objectsIn, type Rendered } from '../support/helm.ts';
+
+interface Rule {
+  readonly verbs: readonly string[];
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
+}
+
+/** Each right as a line, so that two lists of rules compare whatever their order and grouping. */
+function rights(rules: readonly Rule[]): string[] {
+  const lines = rules.flatMap(({ verbs, apiGroups, resources, resourceNames = [] }) =>
+    apiGroups.flatMap((group) =>
+      resources.flatMap((resource) => verbs.map((verb) => `${verb} ${resource}.${group} ${resourceNames.join()}`)),
+    ),
+  );
+  return [...new Set(lines)].toSorted();
+}
+
+suite('the chart, rendered', () => {
+  let helm: Helm;
+
+  before(async () => {
+    helm = await Helm.on();
+  });
+  after(() => helm?.stop());
+
+  const named = (objects: readonly Rendered[], kind: string, name?: string) => {
+    const found = objects.filter((one) => one.kind === kind && (name === undefined || one.metadata.name === name));
+    const [first] = found;
+    assert.ok(first, `no ${kind} ${name ?? ''}`);
+    return first;
+  };
+  const isOurRole = ({ kind, metadata }: Rendered) =>
+    kind === 'Role' || (kind === 'ClusterRole' && !/-(sources|view|triage)$/.test(metadata.name));
+
+  const base: AccessSettings = {
+    sources,
+    namespace: 'zen-system',
+    placement: 'central',
+    migrate: false,
+    configMapNamespaces: [],
+    leases: [],
+  };
+  const without = (...names: string[]) => sources.filter(({ name }) => !names.includes(name));
+  const off = (...names: string[]) => ({
+    sources: Object.fromEntries(names.map((name) => [name, { enabled: false }])),
+  });
+  const cases: Record<string, { readonly values: object; readonly settings: AccessSettings }> = {
+    'as it is': { values: {}, settings: base },
+    'one source off': {
+      values: { config: off('trivy') },
+      settings: { ...base, sources: without('trivy') },
+    },
+    'every source off that needs Pods': {
+      values: { config: off(...sources.filter(({ needsPods }) => needsPods).map(({ name }) => name)) },
+      settings: { ...base, sources: sources.filter(({ needsPods }) => !needsPods) },
+    },
+    'events by resource': {
+      values: { config: { events: { placement: 'resource' } } },
+      settings: { ...base, placement: 'resource' },
+    },
+    'events brought home': { values: { config: { events: { migrate: true } } }, settings: { ...base, migrate: true } },
+    'two replicas': { values: { replicaCount: 2 }, settings: { ...base, leases: leaderLeases(3) } },
+  };
+  for (const [title, { values, settings }] of Object.entries(cases)) {
+    test(`rights, ${title}: those that the program asks for, no more and no less`, async () => {
+      const roles = (await helm.template(values)).filter(isOurRole);
+      const rendered = roles.map(({ metadata, rules }) => [metadata.namespace ?? '', rights(rules)]);
+      const asked = accessGrants(settings).map(({ namespace, rules }) => [namespace ?? '', rights(rules)]);
+      assert.deepEqual(Object.fromEntries(rendered), Object.fromEntries(asked));
+    });
+  }
+
+  test('two renders are equal to the byte, and everything of ours says whose it is', async () => {
+    const [text, again] = [await helm.text(), await helm.text()];
+    assert.equal(text, again);
+    for (const { kind, metadata } of objectsIn(text)) {
+      assert.equal(metadata.labels?.['app'], 'zen-watcher', `${kind} ${metadata.name}`);
+      assert.ok(metadata.namespace === 'zen-system' || metadata.namespace === undefined, `${kind} ${metadata.name}`);
+    }
+  });
+
+  test('the pod is what the restricted standard wants and has nothing to write on', async () => {
+    const { spec } = named(await helm.template(), 'Deployment', 'zen-watcher');
+    const pod = spec.template.spec;
+    const [container] = pod.containers;
+    assert.equal(pod.securityContext.runAsUser, 1001);
+    assert.deepEqual(container.securityContext.capabilities, { drop: ['ALL'] });
+    assert.equal(container.securityContext.readOnlyRootFilesystem, true);
+    assert.deepEqual(container.resources.requests, { cpu: '100m', memory: '128Mi' });
+    assert.deepEqual(container.resources.limits, { cpu: '200m', memory: '256Mi' });
+    assert.deepEqual(Object.keys(pod.volumes[0]).toSorted(), ['configMap', 'name']);
+    assert.ok(container.volumeMounts.every((mount: { readOnly: boolean }) => mount.readOnly));
+    assert.ok(container.startupProbe && container.livenessProbe && container.readinessProbe);
+    assert.deepEqual(spec.strategy.rollingUpdate, { maxUnavailable: 0, maxSurge: 1 });
+  });
+
+  test('one pod has no budget and no spread; two have both', async () => {
+    const [one, two] = [await helm.template({ replicaCount: 1 }), await helm.template({ replicaCount: 2 })];
+    assert.ok(!one.some(({ kind }) => kind === 'PodDisruptionBudget'));
+    assert.equal(named(two, 'PodDisruptionBudget').spec.minAvailable, 1);
+    const [constraint] = named(two, 'Deployment').spec.template.spec.topologySpreadConstraints;
+    assert.equal(constraint.labelSelector.matchLabels.app, 'zen-watcher');
+  });
+
+  test('the incident commands find our pods: app=zen-watcher, and the Deployment by its name', async () => {
+    const objects = await helm.template();
+    const { spec } = named(objects, 'Deployment', 'zen-watcher');
+    assert.equal(spec.template.metadata.labels.app, 'zen-watcher');
+    assert.equal(named(objects, 'Service').spec.selector.app, 'zen-watcher');
+  });
+
+  test('network: in from monitoring, out to DNS and the API server, and what a mesh needs beside', async () => {
+    const policy = async (more: object, kind = 'NetworkPolicy') =>
+      named(await helm.template({ networkPolicy: { enabled: true, ...more } }), kind).spec;
+    const plain = await policy({ apiServer: { cidrs: ['10.0.0.1/32'], ports: [443] } });
+    assert.deepEqual(plain.policyTypes, ['Ingress', 'Egress']);
+    assert.deepEqual(plain.ingress, [
+      {
+        from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
+        ports: [{ port: 8080, protocol: 'TCP' }],
+      },
+    ]);
+    assert.deepEqual(plain.egress[1], {
+      to: [{ ipBlock: { cidr: '10.0.0.1/32' } }],
+      ports: [{ port: 443, protocol: 'TCP' }],
+    });
+    assert.equal(plain.egress.length, 2);
+    const ports = (rules: readonly { readonly ports?: readonly { readonly port: number }[] }[]) =>
+      rules.flatMap((rule) => rule.ports?.map(({ port }) => port) ?? []);
+    const meshes = { istio: [15012], 'istio-ambient': [15008], linkerd: [8080, 8086, 8090] };
+    for (const [mesh, wanted] of Object.entries(meshes)) {
+      const meshed = await policy({ mesh });
+      assert.deepEqual(ports(meshed.egress).slice(ports(plain.egress).length + 1), wanted, mesh);
+    }
+    const cilium = await policy({ flavor: 'cilium' }, 'CiliumNetworkPolicy');
+    assert.deepEqual(cilium.egress[1], { toEntities: ['kube-apiserver'] });
+    const own = await policy({ egress: [{ ports: [{ port: 1 }] }], policyTypes: ['Egress'] });
+    assert.deepEqual([own.egress, own.policyTypes], [[{ ports: [{ port: 1 }] }], ['Egress']]);
+  });
+
+  test('signatures: Kyverno or Sigstore where served or named, else only the images that the chart names', async () => {
+    const verify = async (more: object, ...args: string[]) => {
+      const objects = await helm.template({ image: { verifySignature: true }, ...more }, args);
+      return objects.filter(({ metadata }) => metadata.name === 'zen-watcher-image');
+    };
+    const kinds = (objects: readonly Rendered[]) => objects.map(({ kind }) => kind);
+    const served = await verify({}, '--api-versions', 'policies.kyverno.io/v1/ImageValidatingPolicy');
+    assert.deepEqual(kinds(served), ['ImageValidatingPolicy']);
+    assert.match(served[0]?.['spec'].attestors[0].cosign.keyless.identities[0].issuer, /^https:/);
+    const key = '-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----';
+    const keyed = await verify({
+      image: { verifySignature: true, cosignPublicKey: key },
+      imageVerification: { provider: 'sigstore' },
+    });
+    assert.deepEqual(kinds(keyed), ['ClusterImagePolicy']);
+    assert.equal(keyed[0]?.['spec'].authorities[0].key.data.trim(), key);
+    const none = await verify({});
+    assert.deepEqual(kinds(none), ['ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding']);
+    const digest = `sha256:${'0'.repeat(64)}`;
+    const pinned = await verify({ imageVerification: { digests: [digest] } });
+    assert.equal(pinned[0]?.['spec'].variables[0].expression, `['zubezen/zen-watcher@${digest}']`);
+  });
+
+  test('values of older charts are honoured', async () => {
+    const config = {
+      ...{ watchNamespace: 'sec', behaviorMode: 'conservative', trivyNamespace: 'trivy-system', logLevel: 'debug' },
+      ...{ falcoNamespace: 'falco', metricsPort: '9090' },
+    };
+    const objects = await helm.template({ global: { clusterID: 'prod', imagePullSecrets: [{ name: 'a' }] }, config });
+    const [file] = objectsIn(named(objects, 'ConfigMap').data['config.yaml']);
+    assert.deepEqual(file, {
+      events: { namespace: 'sec', cluster: 'prod' },
+      preset: 'conservative',
+      log: { level: 'debug' },
+      server: { metricsPort: 9090 },
+    });
+    const pod = named(objects, 'Deployment').spec.template.spec;
+    assert.deepEqual(pod.imagePullSecrets, [{ name: 'a' }]);
+    assert.equal(pod.containers[0].ports[0].containerPort, 9090);
+    const roles = objects.filter(({ kind }) => kind === 'Role').map(({ metadata }) => metadata.namespace);
+    assert.deepEqual(roles, ['sec']);
+  });
+
+  test('a change of rules needs no restart, any other does', async () => {
+    const checksum = async (config: object) =>
+      named(await helm.template({ config }), 'Deployment').spec.template.metadata.annotations['checksum/config'];
+    const plain = await checksum({});
+    assert.equal(await checksum({ preset: 'conservative', thresholds: { default: 'high' } }), plain);
+    assert.notEqual(await checksum({ budget: { events: 100 } }), plain);
+  });
+
+  test('a wrong value is refused with its place', async () => {
+    const wrong = [
+      [{ networkPolicy: { flavor: 'calico' } }, /networkPolicy\/flavor/],
+      [{ replicaCount: 'two' }, /replicaCount/],
+      [{ imagee: {} }, /imagee/],
+      [{ config: { thresholds: { default: 'loud' } } }, /config\/thresholds/],
+      [{ config: { sources: { trivy: { enabled: 'no' } } } }, /config\/sources\/trivy/],
+      [{ podSecurityStandards: { enforce: 'strict' } }, /podSecurityStandards\/enforce/],
+    ] as const;
+    for (const [values, place] of wrong) await assert.rejects(helm.text(values), place);
+  });
+});
