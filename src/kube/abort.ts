@@ -3,6 +3,8 @@
  * each call, on the longer-lived signal and in the list of timers; these leave nothing once released.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /** Aborts when the outer signal does, or when it was not restarted for too long. Release it when the work is done. */
 export class Deadline {
   readonly #controller = new AbortController();
@@ -69,4 +71,9 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<
     else signal.addEventListener('abort', abort);
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
+}
+
+/** Resolves after so long, or as soon as the signal aborts. */
+export async function paused(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(milliseconds, undefined, { signal }).catch(() => {});
 }

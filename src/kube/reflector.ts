@@ -13,10 +13,9 @@
  *  7. Paged lists wait for the handler's room(); watches never wait.
  *  8. After retell() everything is told once more, from one new listing.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/error-message.ts';
-import { orAborted } from './abort.ts';
+import { orAborted, paused } from './abort.ts';
 import type { KubeClient } from './client.ts';
 import { KubeError } from './kube-error.ts';
 import type { KubeObject } from './kube-object.ts';
@@ -315,11 +314,7 @@ export class Reflector {
   }
 
   async #pause(milliseconds: number): Promise<void> {
-    const { pause = defaultPause } = this.#options;
+    const { pause = paused } = this.#options;
     if (milliseconds > 0 && !this.#isStopped) await pause(milliseconds, this.#stopping.signal);
   }
-}
-
-async function defaultPause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await sleep(milliseconds, undefined, { signal }).catch(() => {});
 }

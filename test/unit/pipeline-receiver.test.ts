@@ -28,7 +28,11 @@ const format: Format = {
     }
     const resource = pod === undefined ? undefined : { apiVersion: 'v1', kind: 'Pod', namespace: 'shop', name: pod };
     const ids = occurrence === undefined ? {} : { occurrenceIds: [String(occurrence)] };
-    const one = signal(happened ?? '', { occurrences: times, at: now, ...ids }, resource ? { resource, byOwner: true } : {});
+    const one = signal(
+      happened ?? '',
+      { occurrences: times, at: now, ...ids },
+      resource ? { resource, byOwner: true } : {},
+    );
     return [reading('x', [one], { reportKey: ['happened', ''], completeness: 'partial', origin })];
   },
 };

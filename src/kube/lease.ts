@@ -1,0 +1,257 @@
+/**
+ * One Lease and our part in it, by the rules of client-go's leader election:
+ *
+ *  1. A Lease of another is free once it was not seen to change for its duration, by our monotonic clock from the moment
+ *     when we saw it change last. Times that others wrote are never compared with ours.
+ *  2. It is ours from a write that succeeded until the renew deadline, counted from the start of that request. The deadline
+ *     is shorter than the duration, so it is over for us before anybody else may take it, however slow the server was.
+ *  3. Once over it stays over: an answer that comes later begins a new term, and whoever fenced a write meanwhile is told.
+ *  4. Every write carries the version that it was decided on; of two who try, the server takes one.
+ *
+ * The monotonic clock (CLOCK_MONOTONIC) goes on while the process is stopped, but not while the whole machine is suspended.
+ * The wall clock usually does then: a term is also over when that says so. It can only end a term, never lengthen it.
+ */
+import type { Clock } from '../lib/clock.ts';
+import { messageOf } from '../lib/error-message.ts';
+import { paused } from './abort.ts';
+import type { LeaseRecord, LeaseStore, StoredLease } from './lease-store.ts';
+
+/** Limits in time. */
+export interface LeaseTiming {
+  /** How long the others wait after they saw it change last. Whole seconds, as the Lease has them. */
+  readonly leaseSeconds: number;
+  /** How long it is ours after the start of the last request that renewed it. */
+  readonly renewDeadlineMs: number;
+  /** Between two attempts; jittered by a fifth for those who do not hold it. */
+  readonly retryMs: number;
+}
+
+/** Why a term ended. taken: another one holds it. expired: it could not be renewed in time. released: by ourselves. */
+export type LeaseEnd = 'taken' | 'expired' | 'released';
+
+export interface LeaseParts {
+  readonly name: string;
+  /** Nobody else has the same, and not this process before its restart. */
+  readonly identity: string;
+  readonly store: LeaseStore;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly timing: LeaseTiming;
+  /** A term began, or ended. Called in the same turn as isHeld changes. */
+  acquired?(): void;
+  lost?(end: LeaseEnd): void;
+  /** An attempt to get or renew it failed for another reason than that somebody was faster. */
+  failed?(message: string): void;
+}
+
+/** A record may say anything; no term that we know of is longer. */
+export const longestLeaseSeconds = 600;
+
+export class Lease {
+  readonly #parts: LeaseParts;
+  /** As it was last read or written; a write is decided on it. Undefined: not known, or not there. */
+  #known: StoredLease | undefined;
+  #isKnown = false;
+  /** What it said when it was last seen to change, and when that was. */
+  #observed = '';
+  #observedAtMs = 0;
+  #isHeld = false;
+  #heldUntilMs = 0;
+  #heldSince = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #wake: () => void = () => {};
+  #isStopping = false;
+  #running: Promise<void> | undefined;
+
+  constructor(parts: LeaseParts) {
+    const { leaseSeconds, renewDeadlineMs, retryMs } = parts.timing;
+    if (!(retryMs < renewDeadlineMs && renewDeadlineMs < leaseSeconds * 1000)) {
+      throw new RangeError(`it must be retry < renew deadline < lease, got ${JSON.stringify(parts.timing)}`);
+    }
+    this.#parts = parts;
+  }
+
+  get name(): string {
+    return this.#parts.name;
+  }
+
+  /** Whether it is ours at this moment, by the clocks. */
+  get isHeld(): boolean {
+    if (this.#isHeld && this.#isOver()) this.#end('expired');
+    return this.#isHeld;
+  }
+
+  /** Who holds it at the moment, as far as can be seen; undefined: nobody. */
+  get holder(): string | undefined {
+    if (this.isHeld) return this.#parts.identity;
+    const record = this.#known?.record;
+    if (record === undefined || record.holderIdentity === this.#parts.identity) return undefined;
+    return this.#isFree(record) ? undefined : record.holderIdentity;
+  }
+
+  /** Begins to try for it, and to renew it, until stop(). */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Ends it; a Lease that is ours is released, so that others need not wait. Does not throw. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#wake();
+    await this.#running;
+    await this.#release();
+  }
+
+  /** It may have changed: looks at it soon rather than at its time. */
+  nudge(): void {
+    if (!this.#isHeld) this.#wake();
+  }
+
+  /** Reads it, without trying for it. Does not throw. */
+  async look(): Promise<void> {
+    try {
+      await this.#read();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** One attempt to get it or to keep it. Does not throw. */
+  async attempt(): Promise<void> {
+    const { store, clock, name } = this.#parts;
+    try {
+      if (!this.isHeld || !this.#isKnown) await this.#read();
+      if (this.#isStopping || (this.#known !== undefined && !this.#isFree(this.#known.record))) return;
+      const startedMs = clock.monotonicMs();
+      const startedAt = clock.now();
+      this.#isKnown = false;
+      this.#see(await store.write(name, this.#renewal(startedAt), this.#known));
+      this.#renewed(startedMs, startedAt.getTime());
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopping) {
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      await this.attempt();
+      if (this.#isStopping) return;
+      const pause = new AbortController();
+      await Promise.race([woken, paused(this.#pauseMs(), pause.signal)]);
+      pause.abort();
+    }
+  }
+
+  /** Until the next attempt: at once when a Lease of another is free, if it does not change before. */
+  #pauseMs(): number {
+    const { timing, random } = this.#parts;
+    if (this.isHeld) return timing.retryMs;
+    const retryMs = timing.retryMs * (1 + random() / 5);
+    const record = this.#known?.record;
+    if (record === undefined || record.holderIdentity === '') return retryMs;
+    return Math.max(timing.retryMs / 20, Math.min(retryMs, this.#freeInMs(record)));
+  }
+
+  async #read(): Promise<void> {
+    const { store, name, identity } = this.#parts;
+    this.#isKnown = false;
+    const stored = await store.read(name);
+    this.#see(stored);
+    if (this.#isHeld && stored?.record.holderIdentity !== identity) this.#end('taken');
+  }
+
+  #see(stored: StoredLease | undefined): void {
+    this.#known = stored;
+    this.#isKnown = true;
+    const text = JSON.stringify(stored?.record ?? null);
+    if (text === this.#observed) return;
+    this.#observed = text;
+    this.#observedAtMs = this.#parts.clock.monotonicMs();
+  }
+
+  #isFree(record: LeaseRecord): boolean {
+    return (
+      record.holderIdentity === '' || record.holderIdentity === this.#parts.identity || this.#freeInMs(record) <= 0
+    );
+  }
+
+  #freeInMs({ leaseDurationSeconds }: LeaseRecord): number {
+    const { clock, timing } = this.#parts;
+    const isSaid = leaseDurationSeconds > 0 && leaseDurationSeconds <= longestLeaseSeconds;
+    const seconds = isSaid ? leaseDurationSeconds : timing.leaseSeconds;
+    return this.#observedAtMs + seconds * 1000 - clock.monotonicMs();
+  }
+
+  #renewal(now: Date): LeaseRecord {
+    const { identity, timing } = this.#parts;
+    const before = this.#known?.record;
+    const isOurs = before?.holderIdentity === identity;
+    return {
+      holderIdentity: identity,
+      leaseDurationSeconds: timing.leaseSeconds,
+      acquireTime: isOurs && before.acquireTime !== '' ? before.acquireTime : microTime(now),
+      renewTime: microTime(now),
+      leaseTransitions: before === undefined ? 0 : before.leaseTransitions + (isOurs ? 0 : 1),
+    };
+  }
+
+  #renewed(startedMs: number, startedWallMs: number): void {
+    this.#heldUntilMs = startedMs + this.#parts.timing.renewDeadlineMs;
+    this.#heldSince = startedWallMs;
+    if (this.#isOver()) {
+      if (this.#isHeld) this.#end('expired');
+      return;
+    }
+    this.#watchEnd();
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    this.#parts.acquired?.();
+  }
+
+  #isOver(): boolean {
+    const { clock, timing } = this.#parts;
+    if (clock.monotonicMs() >= this.#heldUntilMs) return true;
+    return clock.now().getTime() - this.#heldSince >= timing.renewDeadlineMs;
+  }
+
+  /** Sees to it that the end is told, also when nobody asks. */
+  #watchEnd(): void {
+    clearTimeout(this.#timer);
+    const leftMs = this.#heldUntilMs - this.#parts.clock.monotonicMs();
+    this.#timer = setTimeout(() => (this.isHeld ? this.#watchEnd() : undefined), Math.max(1, leftMs));
+  }
+
+  #end(end: LeaseEnd): void {
+    this.#isHeld = false;
+    clearTimeout(this.#timer);
+    this.#parts.lost?.(end);
+  }
+
+  async #release(): Promise<void> {
+    if (!this.isHeld) return;
+    const { store, clock, name } = this.#parts;
+    this.#end('released');
+    try {
+      if (!this.#isKnown) await this.#read();
+      if (this.#known?.record.holderIdentity !== this.#parts.identity) return;
+      const renewal = this.#renewal(clock.now());
+      await store.write(name, { ...renewal, holderIdentity: '', leaseDurationSeconds: 1 }, this.#known);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    const { status } = error as { readonly status?: unknown };
+    // Somebody was faster, or our own earlier request arrived without its answer: the next attempt reads what is there.
+    if (status !== 409) this.#parts.failed?.(messageOf(error));
+  }
+}
+
+/** As Kubernetes writes a MicroTime. */
+function microTime(time: Date): string {
+  return time.toISOString().replace('Z', '000Z');
+}
