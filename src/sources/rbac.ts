@@ -36,8 +36,10 @@ export interface AccessSettings {
 
 const reading = ['list', 'watch'] as const;
 
-/** How reports are read: all of them as a list and a watch, one again when the queue was full or its event was changed. */
-const readVerbs: readonly string[] = ['get', ...reading];
+/** How the reports of an intake are read. */
+export function readVerbs(intake: Intake): readonly string[] {
+  return intake.via === 'resource' ? ['get', ...reading] : reading;
+}
 
 /** The rules by place: the cluster first, then namespaces by name. Places without rules are left out. */
 export function accessGrants(settings: AccessSettings): readonly Grant[] {
@@ -134,15 +136,15 @@ export function sourceRules(source: Source, namespacedOnly = false): readonly Re
 }
 
 function reportRule(source: Source, intake: Intake): ReasonedRule {
-  const base = { apiGroups: [intake.group], verbs: readVerbs };
-  const again = '; get reads one again when the queue was full';
+  const verbs = readVerbs(intake);
+  const base = { apiGroups: [intake.group], verbs };
   if (intake.via === 'group') {
-    const why = `${source.title}: the kinds of this group are made by users and discovered; the group has nothing else${again}`;
+    const why = `${source.title}: the kinds of this group are made by users and discovered; the group has nothing else`;
     return { ...base, resources: ['*'], why };
   }
-  const oneByOne = '; its API lists metadata only, so each is read by itself';
-  const why = `${source.title}: its reports${intake.isReadOneByOne ? oneByOne : again}`;
-  return { ...base, resources: [intake.resource], why };
+  const oneByOne = intake.isReadOneByOne ? '; its API lists metadata only, so each is read by itself' : '';
+  const again = verbs.includes('get') && !intake.isReadOneByOne ? '; get reads one again when the queue was full' : '';
+  return { ...base, resources: [intake.resource], why: `${source.title}: its reports${oneByOne}${again}` };
 }
 
 function policyRule(source: Source, { group, resource }: PolicyIntake): ReasonedRule {
