@@ -1,4 +1,4 @@
-/** A changed configuration file: its rules take effect, what else changed waits for a restart, an invalid one for its author. */
+/** A changed configuration file: its rules and log level take effect, what else changed waits for a restart, an invalid one for its author. */
 import { keysThatNeedRestart } from './config/changes.ts';
 import { ruleSettings } from './config/rules-schema.ts';
 import type { Config } from './config/schema.ts';
@@ -6,6 +6,7 @@ import type { ConfigListener } from './config/watch.ts';
 import type { LiveRules } from './pipeline/live-rules.ts';
 import type { Source } from './sources/source.ts';
 import type { ConfigReporter } from './telemetry/config-reporter.ts';
+import type { LogLevel } from './telemetry/logger.ts';
 
 export interface ConfigReloadParts {
   /** What the daemon started with. */
@@ -13,13 +14,15 @@ export interface ConfigReloadParts {
   readonly sources: readonly Source[];
   readonly rules: LiveRules;
   readonly reporter: ConfigReporter;
+  setLogLevel(level: LogLevel): void;
 }
 
 /** Puts into force what the watch of the file tells. */
-export function configReload({ started, sources, rules, reporter }: ConfigReloadParts): ConfigListener {
+export function configReload({ started, sources, rules, reporter, setLogLevel }: ConfigReloadParts): ConfigListener {
   let toldKeys = '';
   return {
     changed(config) {
+      setLogLevel(config.log.level);
       const settings = ruleSettings(config, sources);
       reporter.valid(rules.use(settings) ? settings : undefined);
       const keys = keysThatNeedRestart(started, config);

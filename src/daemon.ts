@@ -280,7 +280,13 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   inputs.start();
   rules.start();
   const unwatchConfig = parts.watchConfig?.(
-    configReload({ started: config, sources, rules, reporter: configReporter }),
+    configReload({
+      started: config,
+      sources,
+      rules,
+      reporter: configReporter,
+      setLogLevel: (level) => logger.setLevel(level),
+    }),
   );
   logger.info('zen-watcher started', {
     version: parts.version,

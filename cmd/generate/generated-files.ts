@@ -5,6 +5,7 @@ import { clusterRole, peopleRoles } from '../../src/api/roles.ts';
 import { chartRights } from './chart-files.ts';
 import { chartHead } from './chart-readme.ts';
 import { chartReadme, chartSchema } from './chart-values.ts';
+import { configDoc, configSchemaFile } from './config-doc.ts';
 import { rbacDoc } from './rbac-doc.ts';
 
 /** A generated file: where it belongs, from the root of the repository, and what it must hold. */
@@ -27,6 +28,8 @@ export const generatedFiles: readonly GeneratedFile[] = [
   { file: `${chart}/files/rbac.yaml`, render: () => yaml('src/sources', chartRights()) },
   { file: `${chart}/values.schema.json`, render: () => `${JSON.stringify(chartSchema(), undefined, 2)}\n` },
   { file: `${chart}/README.md`, render: () => chartReadme(chartHead) },
+  { file: 'config/zen-watcher.schema.json', render: configSchemaFile },
+  { file: 'docs/configuration.md', render: configDoc },
 ];
 
 function yaml(madeFrom: string, document: unknown): string {

@@ -67,9 +67,22 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
     const { addRbacCommand } = await import('../../src/cli/rbac.ts');
     addRbacCommand(program, { stdout: process.stdout, environment: process.env });
   },
+  async sources() {
+    const { addSourcesCommand } = await import('../../src/cli/sources.ts');
+    addSourcesCommand(program, { stdout: process.stdout, environment: process.env });
+  },
+  async config() {
+    const { addConfigCommand } = await import('../../src/cli/config.ts');
+    addConfigCommand(program, { stdout: process.stdout, stderr: process.stderr, environment: process.env });
+  },
+  async completion() {
+    const { addCompletionCommand } = await import('../../src/cli/completion.ts');
+    addCompletionCommand(program, { stdout: process.stdout });
+  },
 };
 
-const asked = Object.entries(commands).filter(([name]) => name === process.argv[2]);
+// A completion script speaks of all of them.
+const asked = Object.entries(commands).filter(([name]) => name === process.argv[2] && name !== 'completion');
 for (const [, load] of asked.length > 0 ? asked : Object.entries(commands)) await load();
 
 try {

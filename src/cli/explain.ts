@@ -1,7 +1,8 @@
 /** `zen-watcher explain`: which rule decides about the findings of a report, or about one event. */
 import { type Command, Option } from 'commander';
 import { configuredSources } from '../config/configured-sources.ts';
-import { type Environment, loadConfig } from '../config/load.ts';
+import type { Environment } from '../config/environment.ts';
+import { loadConfig } from '../config/load.ts';
 import { readContextsOf, sourcesOn } from '../config/read-contexts.ts';
 import { ruleSettings } from '../config/rules-schema.ts';
 import type { Config } from '../config/schema.ts';

@@ -1,6 +1,7 @@
 /** What `zen-watcher run` does: the daemon, from configuration to SIGTERM. Loaded on demand. */
 import { configuredSources } from '../config/configured-sources.ts';
-import { configWarnings, loadConfig } from '../config/load.ts';
+import { environmentWarnings } from '../config/environment.ts';
+import { loadConfig } from '../config/load.ts';
 import { watchConfig } from '../config/watch.ts';
 import { startDaemon } from '../daemon.ts';
 import { loadKubeConfig } from '../kube/kube-config.ts';
@@ -14,7 +15,7 @@ export async function run(flags: RunFlags, io: RunIo): Promise<void> {
   const { environment } = io;
   const config = await loadConfig(flags, environment, sources);
   const logger = createLogger({ level: config.log.level, out: io.stdout });
-  for (const warning of configWarnings(environment)) logger.warn('environment', { warning });
+  for (const warning of environmentWarnings(environment)) logger.warn('environment', { warning });
   const daemon = await startDaemon({
     config,
     kubeConfig: loadKubeConfig({ file: flags.kubeconfig, context: flags.context, environment }),

@@ -1,6 +1,7 @@
 /** `zen-watcher run`: its options. The daemon itself is loaded when it is wanted. */
 import type { Command } from 'commander';
-import type { Environment, Flags } from '../config/load.ts';
+import type { Environment } from '../config/environment.ts';
+import type { Flags } from '../config/load.ts';
 
 /** What run needs from outside. */
 export interface RunIo {

@@ -10,12 +10,12 @@ export function keysThatNeedRestart(started: Config, now: Config): string[] {
 
 type Tree = Readonly<Record<string, unknown>>;
 
-/** All but the rules. */
+/** All but the rules and the log level. */
 function fixedPart(config: Config): Tree {
   const sources = Object.entries(config.sources).map(
     ([name, { severities: _words, ...rest }]) => [name, rest] as const,
   );
-  const rest = Object.entries(config).filter(([key]) => !Object.hasOwn(rulesShape, key));
+  const rest = Object.entries(config).filter(([key]) => key !== 'log' && !Object.hasOwn(rulesShape, key));
   return { ...Object.fromEntries(rest), sources: Object.fromEntries(sources) };
 }
 

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import { messageOf } from '../lib/error-message.ts';
-import type { Preset } from '../pipeline/presets.ts';
-import { presets } from '../pipeline/presets.ts';
 import type { Source } from '../sources/source.ts';
+import type { Environment, Setting } from './environment.ts';
+import { settingsIn } from './environment.ts';
 import { placeOf, wordsFor } from './problems.ts';
 import type { Config } from './schema.ts';
 import { configSchema } from './schema.ts';
@@ -20,9 +20,6 @@ export interface Flags {
   readonly writesPerSecond?: number | undefined;
 }
 
-/** Environment variables, handed in. */
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 /** Everything that is wrong with a configuration, at once. */
 export class ConfigError extends Error {
   readonly code = 'CONFIG_ERROR';
@@ -36,14 +33,20 @@ export class ConfigError extends Error {
   }
 }
 
-/** Loads and checks the configuration. Throws ConfigError. */
+/** Loads and checks the configuration. Throws ConfigError with all that is wrong. */
 export async function loadConfig(flags: Flags, environment: Environment, registry: readonly Source[]): Promise<Config> {
-  const tree = flags.config === undefined ? {} : readFile(flags.config);
-  for (const [path, value] of [...fromEnvironment(environment), ...fromFlags(flags)]) set(tree, path, value);
-  const result = configSchema.safeParse(tree, { error: wordsFor });
   const problems: string[] = [];
-  if (!result.success) {
-    for (const { path, message } of result.error.issues) problems.push(`${placeOf(path)}: ${message}`);
+  const tree = flags.config === undefined ? {} : readFile(flags.config, problems);
+  /** Who set a key last, where it was not the file. */
+  const setBy = new Map<string, string>();
+  for (const setting of [...settingsIn(environment), ...settingsOf(flags)]) {
+    set(tree, setting);
+    setBy.set(setting.path, setting.name);
+  }
+  const result = configSchema.safeParse(tree, { error: wordsFor });
+  for (const { path, message } of result.error?.issues ?? []) {
+    const by = setBy.get(path.join('.'));
+    problems.push(`${placeOf(path)}${by === undefined ? '' : ` (set by ${by})`}: ${message}`);
   }
   const sourceNames = registry.map(({ name }) => name);
   const named = tree['sources'];
@@ -55,83 +58,66 @@ export async function loadConfig(flags: Flags, environment: Environment, registr
   return result.data;
 }
 
-/** What should be changed but does no harm: said once, at the start. */
-export function configWarnings(environment: Environment): string[] {
-  const word = environment[behaviorMode] ?? '';
-  if (word === '' || presetOf(word) !== undefined) return [];
-  return [`${behaviorMode}: ${JSON.stringify(word)} is not known and ignored; there are ${presets.join(', ')}`];
-}
-
-const behaviorMode = 'BEHAVIOR_MODE';
-
-/** The words of older versions are those of the presets. */
-function presetOf(word: string): Preset | undefined {
-  return presets.find((preset) => preset === word.trim().toLowerCase());
-}
-
 type Tree = Record<string, unknown>;
 
 const maximumCharacters = 1024 * 1024;
 
-function readFile(path: string): Tree {
-  let text: string;
+/** What the file says; what is wrong with it is added to the problems, and nothing of it is taken. */
+function readFile(path: string, problems: string[]): Tree {
   try {
-    text = readFileSync(path, 'utf8');
+    return parseTree(readFileSync(path, 'utf8'));
   } catch (error) {
-    throw new ConfigError([`${path}: cannot be read: ${messageOf(error)}`]);
+    const reasons = error instanceof ConfigError ? error.problems : [`cannot be read: ${messageOf(error)}`];
+    problems.push(...reasons.map((reason) => `${path}: ${reason}`));
+    return {};
   }
+}
+
+function parseTree(text: string): Tree {
   // A ConfigMap holds 1 MiB at most.
-  if (text.length > maximumCharacters) throw new ConfigError([`${path}: is larger than 1 MiB`]);
+  if (text.length > maximumCharacters) throw new ConfigError(['is larger than 1 MiB']);
   const document = parseDocument(text, { prettyErrors: true });
-  if (document.errors.length > 0) throw new ConfigError(document.errors.map((error) => `${path}: ${error.message}`));
+  if (document.errors.length > 0) throw new ConfigError(document.errors.map(({ message }) => message));
   let value: unknown;
   try {
     // Throws for an alias that is used more than a hundred times.
     value = document.toJS({ maxAliasCount: 100 }) ?? {};
   } catch (error) {
-    throw new ConfigError([`${path}: ${messageOf(error)}`]);
+    throw new ConfigError([messageOf(error)]);
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new ConfigError([`${path}: must be a mapping`]);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ConfigError(['must be a mapping']);
   return value as Tree;
 }
 
-/** The names of older versions are kept: people have them in their manifests. */
-function fromEnvironment(environment: Environment): [string, unknown][] {
-  const entries: [string, string, (text: string) => unknown][] = [
-    ['WATCH_NAMESPACE', 'events.namespace', String],
-    ['CLUSTER_ID', 'events.cluster', String],
-    ['LOG_LEVEL', 'log.level', (text) => text.toLowerCase()],
-    ['METRICS_PORT', 'server.metricsPort', Number],
-    [behaviorMode, 'preset', presetOf],
-  ];
-  return entries.flatMap(([name, path, convert]): [string, unknown][] => {
-    const text = environment[name];
-    const value = text === undefined || text === '' ? undefined : convert(text);
-    return value === undefined ? [] : [[path, value]];
+/** The flag of the command line that sets a key. */
+const flagPaths: readonly (readonly [flag: string, path: string, name: keyof Flags])[] = [
+  ['--namespace', 'events.namespace', 'namespace'],
+  ['--cluster', 'events.cluster', 'cluster'],
+  ['--log-level', 'log.level', 'logLevel'],
+  ['--metrics-port', 'server.metricsPort', 'metricsPort'],
+  ['--host', 'server.host', 'host'],
+  ['--writes-per-second', 'writes.perSecond', 'writesPerSecond'],
+];
+
+function settingsOf(flags: Flags): Setting[] {
+  return flagPaths.flatMap(([name, path, flag]) => {
+    const value = flags[flag];
+    return value === undefined ? [] : [{ name, path, value, isAdded: false }];
   });
 }
 
-function fromFlags(flags: Flags): [string, unknown][] {
-  const entries: [string, unknown][] = [
-    ['events.namespace', flags.namespace],
-    ['events.cluster', flags.cluster],
-    ['log.level', flags.logLevel],
-    ['server.metricsPort', flags.metricsPort],
-    ['server.host', flags.host],
-    ['writes.perSecond', flags.writesPerSecond],
-  ];
-  return entries.filter(([, value]) => value !== undefined);
-}
-
 /** Sets `a` or `a.b` in the tree; what is in the way and is no mapping is left for the schema to complain about. */
-function set(tree: Tree, path: string, value: unknown): void {
+function set(tree: Tree, { path, value, isAdded }: Setting): void {
   const [section = '', key] = path.split('.');
   if (key === undefined) {
     tree[section] = value;
     return;
   }
+  tree[section] ??= {};
   const existing = tree[section];
-  if (existing === undefined || existing === null) tree[section] = { [key]: value };
-  else if (typeof existing === 'object') (existing as Tree)[key] = value;
+  if (typeof existing !== 'object' || existing === null) return;
+  const fields = existing as Tree;
+  const before = fields[key];
+  if (isAdded) fields[key] = Array.isArray(before) ? [...before, value] : before === undefined ? [value] : before;
+  else fields[key] = value;
 }

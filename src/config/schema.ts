@@ -38,6 +38,18 @@ const lifecycleSchema = z.strictObject({
   unverifiedDays: z._default(z.number().check(z.gt(0), z.lte(3650)), 30),
 });
 
+const dueHours = (hours: number) => z._default(z.number().check(z.gte(0), z.lte(87_600)), hours);
+
+/** Hours after which an Active event is overdue; 0 is never. */
+const dueSchema = z.strictObject({
+  critical: dueHours(24),
+  high: dueHours(168),
+  medium: dueHours(720),
+  low: dueHours(2160),
+  info: dueHours(0),
+  unknown: dueHours(168),
+});
+
 const budgetSchema = z.strictObject({
   /** The greatest number of events; what is beyond is counted in summaries. 20,000 cost an API server some 320 MB. */
   events: z._default(z.int().check(z.gte(100), z.lte(1_000_000)), 5_000),
@@ -82,6 +94,7 @@ export const configSchema = z.strictObject({
     {},
   ),
   ...rulesShape,
+  due: z.prefault(dueSchema, {}),
   lifecycle: z.prefault(lifecycleSchema, {}),
   budget: z.prefault(budgetSchema, {}),
   writes: z.prefault(writesSchema, {}),

@@ -5,7 +5,8 @@
 import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Source } from '../sources/source.ts';
-import type { Environment, Flags } from './load.ts';
+import type { Environment } from './environment.ts';
+import type { Flags } from './load.ts';
 import { ConfigError, loadConfig } from './load.ts';
 import type { Config } from './schema.ts';
 

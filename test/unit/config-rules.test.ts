@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { keysThatNeedRestart } from '../../src/config/changes.ts';
-import { ConfigError, configWarnings, loadConfig } from '../../src/config/load.ts';
+import { environmentWarnings } from '../../src/config/environment.ts';
+import { ConfigError, loadConfig } from '../../src/config/load.ts';
 import { type Config, configSchema } from '../../src/config/schema.ts';
 import { watchConfig } from '../../src/config/watch.ts';
 import { sources } from '../../src/sources/registry.ts';
@@ -104,7 +105,7 @@ test('what is wrong elsewhere in the configuration is told in words as well', as
       'writes.inFlight: at most 64',
       'queue.items: at least 1',
       'log.level: one of error, warn, info, debug',
-      '(top): there is no key sauces',
+      '(top): there is no key sauces; did you mean sources?',
     ],
   );
 });
@@ -125,15 +126,18 @@ suite('BEHAVIOR_MODE', () => {
 
   test('a word that is none is ignored and warned about; nothing said is no warning', async () => {
     assert.equal(await presetIn('custom'), 'all');
-    assert.match(configWarnings({ BEHAVIOR_MODE: 'custom' }).join(), /"custom" is not known/);
-    assert.deepEqual([...configWarnings({ BEHAVIOR_MODE: '' }), ...configWarnings({ BEHAVIOR_MODE: 'all' })], []);
+    assert.match(environmentWarnings({ BEHAVIOR_MODE: 'custom' }).join(), /"custom" is not known/);
+    assert.deepEqual(
+      [...environmentWarnings({ BEHAVIOR_MODE: '' }), ...environmentWarnings({ BEHAVIOR_MODE: 'all' })],
+      [],
+    );
   });
 });
 
 suite('a changed configuration', () => {
   const started = configSchema.parse({});
 
-  test('needs a restart for everything but the rules', () => {
+  test('needs a restart for everything but the rules and the log level', () => {
     const rules = {
       preset: 'conservative',
       thresholds: { default: 'info' },
@@ -146,11 +150,7 @@ suite('a changed configuration', () => {
     // That trivy is named is a difference only where that switches it.
     assert.deepEqual(keys, ['sources.trivy']);
     const others = { writes: { perSecond: 7 }, log: { level: 'debug' }, sources: { trivy: { enabled: false } } };
-    assert.deepEqual(keysThatNeedRestart(started, configSchema.parse(others)), [
-      'log.level',
-      'sources.trivy',
-      'writes.perSecond',
-    ]);
+    assert.deepEqual(keysThatNeedRestart(started, configSchema.parse(others)), ['sources.trivy', 'writes.perSecond']);
     assert.deepEqual(keysThatNeedRestart(started, started), []);
   });
 });

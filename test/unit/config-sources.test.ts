@@ -9,7 +9,7 @@ suite('configuration of sources', () => {
   test('sources that are on are known to all formats', () => {
     const on = sources.filter(({ name }) => name !== 'trivy');
     const { isOn } = readContextsOf(configSchema.parse({}), on)('policyreport');
-    assert.deepEqual([isOn?.('trivy'), isOn?.('policyreport'), isOn?.('falco')], [false, true, false]);
+    assert.deepEqual([isOn?.('trivy'), isOn?.('policyreport'), isOn?.('nobody')], [false, true, false]);
   });
 
   test('a source that is read from files only is not watched: what adapters copied of it is no copy', () => {

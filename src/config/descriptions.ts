@@ -1,0 +1,82 @@
+/**
+ * What each key of the configuration means: for docs/configuration.md and the JSON Schema, which editors show. Apart from
+ * the schema, since the daemon has no use for it in memory. `npm run generate` fails while a key has no words.
+ */
+import { eventTypes, severities } from '../api/words.ts';
+
+/** `filters[]`, `mutes[]` and `severityOverrides[].match` select by the same fields. */
+const matchWords: Readonly<Record<string, string>> = {
+  source: 'Pattern of spec.source, or a list of them; `*` and `?` are the only magic.',
+  severity: 'Severity, or a list of them.',
+  eventType: 'Event type, or a list of them.',
+  category: 'Category, or a list of them.',
+  namespace: 'Pattern of the namespace of the resource, or a list of them.',
+  namespaceLabels: 'Labels that the namespace of the resource must have.',
+  resource: 'Pattern of `Kind/name` of the resource, or a list of them.',
+  rule: 'Pattern of what was found: a CVE, policy/rule, a check id; or a list of them.',
+};
+
+const match = (path: string) =>
+  Object.fromEntries(Object.entries(matchWords).map(([key, words]) => [`${path}.${key}`, words]));
+
+/** By path: `[]` stands for an entry of a list, `*` for a name that is free. */
+export const descriptions: Readonly<Record<string, string>> = {
+  events: 'Where events are written to.',
+  'events.namespace': 'Namespace that events are written to.',
+  'events.placement':
+    'central: all events in `namespace`; resource: each in the namespace of its resource (placement.md).',
+  'events.migrate': 'With central placement: watch events in all namespaces and bring them home.',
+  'events.cluster': "Name of the cluster for spec.cluster; '' leaves it out.",
+  sources: 'By name of the source (`zen-watcher sources`); all are on when nothing is said.',
+  'sources.*': 'One source.',
+  'sources.*.enabled': 'Whether it is read at all.',
+  'sources.*.graceSeconds':
+    "How long a report may be away before its findings are not fresh any more; the source's own when not said.",
+  'sources.*.quietSeconds': "How long a signal stays Active without a repeat; the source's own when not said.",
+  'sources.*.severities': "The tool's severity words in ours, where you disagree with `zen-watcher sources`.",
+  'sources.*.trustedSources':
+    'Only of policyreport: producers whose namespaced reports may speak for other namespaces.',
+  preset: 'What is said where nothing is (filters.md).',
+  thresholds:
+    'The least severity: by source, else by event type, else by default; `unknown` passes. Each is over that of the preset.',
+  'thresholds.default': 'For event types that nothing is said about.',
+  ...Object.fromEntries(eventTypes.map((type) => [`thresholds.${type}`, `For ${type}.`])),
+  'thresholds.sources': 'By spec.source; over those of event types.',
+  filters: 'What becomes no event, in order: the first that fits decides.',
+  'filters[]': 'One filter.',
+  'filters[].action': 'exclude: no event; include: an event, whatever later filters say.',
+  ...match('filters[]'),
+  mutes: 'Findings that nobody wants to hear of for a time.',
+  'mutes[]': 'One mute.',
+  ...match('mutes[]'),
+  'mutes[].reason': 'Why, and who knows more: shown by explain and in the log.',
+  'mutes[].until':
+    'When they are told of again: a time (RFC 3339) or a date; for ever where absent, which is warned about.',
+  severityOverrides: 'Severities that you see otherwise, in order: the first that fits decides.',
+  'severityOverrides[]': 'One override.',
+  'severityOverrides[].match': 'What it is about.',
+  ...match('severityOverrides[].match'),
+  'severityOverrides[].severity': 'Its severity.',
+  due: 'Hours after which an Active event is overdue, by severity: the metric `zen_watcher_overdue_events`; 0 is never.',
+  ...Object.fromEntries(severities.map((severity) => [`due.${severity}`, `For ${severity}.`])),
+  lifecycle: 'How findings end (lifecycle.md).',
+  'lifecycle.unverifiedDays': 'How long a finding that is not fresh stays Active before it is resolved as unverified.',
+  budget: 'The event budget (budget.md).',
+  'budget.events':
+    'The greatest number of events; what is beyond is counted in summaries. 20,000 cost an API server some 320 MB.',
+  'budget.resolvedTtlHours': 'How long a Resolved event is kept.',
+  writes: 'The write budget.',
+  'writes.perSecond': 'Writes a second in the long run; 0 is no limit.',
+  'writes.burst': 'Writes at once after a quiet time.',
+  'writes.inFlight': 'Writes that the API server is asked for at the same time.',
+  queue: 'What may wait to be written.',
+  'queue.items': 'Events that may wait; beyond that reports are read again later.',
+  'queue.bytes': 'Memory that they may take, about.',
+  server: 'Where /metrics and the probes answer.',
+  'server.host': 'Address to listen on.',
+  'server.metricsPort': 'Port of /metrics, /healthz and /readyz; 0 takes a free one.',
+  log: 'Log lines (logs.md).',
+  'log.level': 'The least important lines that are written. Takes effect without a restart.',
+  shutdown: 'What happens at SIGTERM.',
+  'shutdown.drainSeconds': 'How long queued writes may take before the process ends.',
+};
