@@ -2,6 +2,7 @@
 import { stringify } from 'yaml';
 import { customResourceDefinition } from '../../src/api/crd.ts';
 import { clusterRole, peopleRoles } from '../../src/api/roles.ts';
+import { auditRulesPage } from './audit-rules-page.ts';
 import { chartRights } from './chart-files.ts';
 import { chartHead } from './chart-readme.ts';
 import { chartReadme, chartSchema } from './chart-values.ts';
@@ -30,6 +31,7 @@ export const generatedFiles: readonly GeneratedFile[] = [
   { file: `${chart}/README.md`, render: () => chartReadme(chartHead) },
   { file: 'config/zen-watcher.schema.json', render: configSchemaFile },
   { file: 'docs/configuration.md', render: configDoc },
+  { file: 'docs/sources/audit-rules.md', render: auditRulesPage },
 ];
 
 function yaml(madeFrom: string, document: unknown): string {

@@ -59,6 +59,14 @@ export const descriptions: Readonly<Record<string, string>> = {
   'severityOverrides[].severity': 'Its severity.',
   due: 'Hours after which an Active event is overdue, by severity: the metric `zen_watcher_overdue_events`; 0 is never.',
   ...Object.fromEntries(severities.map((severity) => [`due.${severity}`, `For ${severity}.`])),
+  audit: "What of the API server's audit log is told (sources/audit.md). Takes effect with a restart.",
+  'audit.rules':
+    'Rows for the table of rules: one under the name of a default rule takes its place, `{name, enabled: false}` takes it out, others go first.',
+  'audit.exclusions': 'Rows for the table of what is routine, likewise.',
+  'audit.defaults': 'false: none of the default rules and exclusions (sources/audit-rules.md).',
+  'audit.secretReaders': 'Users (patterns) whose reads of Secrets are routine, besides those of kube-system.',
+  'audit.ownAccounts':
+    'Users (patterns) that zen-watcher itself is: `system:serviceaccount:<events.namespace>:zen-watcher` where nothing is said.',
   lifecycle: 'How findings end (lifecycle.md).',
   'lifecycle.unverifiedDays': 'How long a finding that is not fresh stays Active before it is resolved as unverified.',
   budget: 'The event budget (budget.md).',

@@ -2,6 +2,7 @@
 import * as z from 'zod/mini';
 import { placementModes } from '../pipeline/placement.ts';
 import { logLevels } from '../telemetry/logger.ts';
+import { auditSchema } from './audit-schema.ts';
 import { rulesShape, severityWordsSchema } from './rules-schema.ts';
 
 const namespaceName = z
@@ -95,6 +96,8 @@ export const configSchema = z.strictObject({
   ),
   ...rulesShape,
   due: z.prefault(dueSchema, {}),
+  /** What of the API server's audit log is told (docs/sources/audit.md). */
+  audit: z.prefault(auditSchema, {}),
   lifecycle: z.prefault(lifecycleSchema, {}),
   budget: z.prefault(budgetSchema, {}),
   writes: z.prefault(writesSchema, {}),

@@ -1,4 +1,6 @@
 /** All sources that zen-watcher has. Informers, RBAC rules, routes, docs and metric labels are computed from this list. */
+
+import { audit } from './audit.ts';
 import { certManager } from './cert-manager.ts';
 import { checkov } from './checkov.ts';
 import { falco } from './falco.ts';
@@ -29,6 +31,7 @@ export const sources: readonly Source[] = [
   sealedSecrets,
   kubernetesEvents,
   falco,
+  audit,
   kubeBench,
   checkov,
   sarif,
