@@ -6,7 +6,7 @@ import { asText, kindOf } from '../lib/fields.ts';
 import { plausibleTime } from '../lib/times.ts';
 import { CarriedReading } from './carried-report.ts';
 import { violationFinding } from './gatekeeper-violation.ts';
-import { referenceTo } from './reference.ts';
+import { joinedApiVersion, referenceTo } from './reference.ts';
 import type { Format, RawDocument } from './source.ts';
 
 /** What stands beside the violations: the start and end of the audit, and the sum of each constraint. */
@@ -38,14 +38,12 @@ function readViolation(line: RawDocument, reading: CarriedReading): void {
     return;
   }
   const [constraintKind = '', constraint = '', kind = '', name = ''] = words;
-  const version = asText(line['resource_api_version']);
-  const group = asText(line['resource_group']);
   reading.find(
     violationFinding({
       constraintKind,
       constraint,
       resource: referenceTo({
-        apiVersion: group === undefined || version === undefined ? version : `${group}/${version}`,
+        apiVersion: joinedApiVersion(line['resource_group'], line['resource_api_version']),
         kind,
         name,
         namespace: asText(line['resource_namespace']),

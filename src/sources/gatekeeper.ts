@@ -12,7 +12,7 @@ import { gatekeeperAuditLog } from './gatekeeper-audit-log.ts';
 import { gatekeeperSeverityWords, gatekeeper as name, violationFinding } from './gatekeeper-violation.ts';
 import type { ObjectReport } from './object-report.ts';
 import { isObjectOf, openObject } from './object-report.ts';
-import { referenceTo } from './reference.ts';
+import { joinedApiVersion, referenceTo } from './reference.ts';
 import type { Finding, Format, ResourceReference, Source } from './source.ts';
 import { summaryWidth } from './summary-width.ts';
 
@@ -78,9 +78,7 @@ function resourceOf(violation: Fields): ResourceReference | undefined {
   const kind = asText(violation['kind']);
   const objectName = asText(violation['name']);
   if (kind === undefined || objectName === undefined) return undefined;
-  const version = asText(violation['version']);
-  const apiGroup = asText(violation['group']);
-  const apiVersion = version === undefined || apiGroup === undefined ? version : `${apiGroup}/${version}`;
+  const apiVersion = joinedApiVersion(violation['group'], violation['version']);
   return referenceTo({ apiVersion, kind, name: objectName, namespace: asText(violation['namespace']) });
 }
 

@@ -5,7 +5,7 @@
 import { asText } from '../lib/fields.ts';
 import type { CarriedReading } from './carried-report.ts';
 import type { ObjectReport } from './object-report.ts';
-import { referenceTo } from './reference.ts';
+import { joinedApiVersion, referenceTo } from './reference.ts';
 import type { ResourceReference } from './source.ts';
 
 export const kubescapeGroup = 'spdx.softwarecomposition.kubescape.io';
@@ -34,10 +34,8 @@ export function workloadOf({ labels, annotations }: ObjectReport): ResourceRefer
   const kind = label('kind') ?? idKind;
   const name = label('name') ?? idName;
   if (kind === undefined || name === undefined) return undefined;
-  const version = label('api-version');
-  const group = label('api-group');
   return referenceTo({
-    apiVersion: group === undefined || version === undefined ? version : `${group}/${version}`,
+    apiVersion: joinedApiVersion(labels['kubescape.io/workload-api-group'], label('api-version')),
     kind: kinds.get(kind.toLowerCase()) ?? kind,
     name,
     namespace: label('namespace') ?? idNamespace,

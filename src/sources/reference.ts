@@ -1,3 +1,4 @@
+import { asText } from '../lib/fields.ts';
 import type { ResourceReference } from './source.ts';
 
 /** What a tool may leave out of a reference; absent and empty are the same. */
@@ -16,4 +17,11 @@ export function referenceTo({ apiVersion, kind, name, namespace }: NamedObject):
     name,
     ...(namespace ? { namespace } : {}),
   };
+}
+
+/** `apps/v1` of a group and a version that stand apart; the core group is an empty text. Undefined where one is missing. */
+export function joinedApiVersion(group: unknown, version: unknown): string | undefined {
+  const text = asText(version);
+  if (typeof group !== 'string' || text === undefined) return undefined;
+  return group === '' ? text : `${group}/${text}`;
 }
