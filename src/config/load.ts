@@ -2,7 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import { messageOf } from '../lib/error-message.ts';
+import { asList, textAt } from '../lib/fields.ts';
 import type { Source } from '../sources/source.ts';
+import { problemsOfDeclared } from './configured-sources.ts';
+import { mostDeclaredSources } from './declarative-limits.ts';
 import type { Environment, Setting } from './environment.ts';
 import { settingsIn } from './environment.ts';
 import { placeOf, wordsFor } from './problems.ts';
@@ -48,7 +51,9 @@ export async function loadConfig(flags: Flags, environment: Environment, registr
     const by = setBy.get(path.join('.'));
     problems.push(`${placeOf(path)}${by === undefined ? '' : ` (set by ${by})`}: ${message}`);
   }
-  const sourceNames = registry.map(({ name }) => name);
+  const declared = (asList(tree['declarativeSources']) ?? []).slice(0, mostDeclaredSources);
+  problems.push(...(await problemsOfDeclared(declared, registry)));
+  const sourceNames = [...registry.map(({ name }) => name), ...declared.flatMap((one) => textAt(one, 'name') ?? [])];
   const named = tree['sources'];
   for (const name of typeof named === 'object' && named !== null ? Object.keys(named) : []) {
     if (!sourceNames.includes(name))

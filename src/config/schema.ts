@@ -3,6 +3,7 @@ import * as z from 'zod/mini';
 import { placementModes } from '../pipeline/placement.ts';
 import { logLevels } from '../telemetry/logger.ts';
 import { auditSchema } from './audit-schema.ts';
+import { declarativeSourcesSchema } from './declarative-schema.ts';
 import { rulesShape, severityWordsSchema } from './rules-schema.ts';
 
 const namespaceName = z
@@ -94,6 +95,7 @@ export const configSchema = z.strictObject({
     ),
     {},
   ),
+  declarativeSources: declarativeSourcesSchema,
   ...rulesShape,
   due: z.prefault(dueSchema, {}),
   /** What of the API server's audit log is told (docs/sources/audit.md). */
