@@ -38,6 +38,7 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
       stderr: process.stderr,
       files: filesOnDisk,
       clock: systemClock,
+      environment: process.env,
       useColor: process.stdout.isTTY === true && !process.env['NO_COLOR'],
       showProgress: process.stderr.isTTY === true,
       exitWith(code) {

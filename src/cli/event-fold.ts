@@ -6,6 +6,7 @@ import { buildEvent } from '../pipeline/event-builder.ts';
 import { identify, OwnerResolver, reportKeyHash } from '../pipeline/identity.ts';
 import { noPods } from '../pipeline/owner.ts';
 import { objectKey } from '../pipeline/report-table.ts';
+import type { Judge } from '../pipeline/rules.ts';
 import { SignalLedger } from '../pipeline/signal-ledger.ts';
 import type { Finding, Origin, Reading, SignalNature } from '../sources/source.ts';
 
@@ -24,6 +25,14 @@ interface Tally {
   readonly lastMs: number | undefined;
 }
 
+export interface FoldOptions {
+  /** Namespace of the events. */
+  readonly namespace: string;
+  readonly cluster?: string | undefined;
+  /** Which findings become events; all where nothing is said. */
+  readonly judge?: Judge | undefined;
+}
+
 /** Collects findings and gives their events. */
 export class EventFold {
   readonly #events = new Map<string, Folded>();
@@ -35,10 +44,12 @@ export class EventFold {
   readonly #read = new Set<string>();
   /** Hashes of the keys of reports that were read to their end: what they do not hold is not there. */
   readonly #completeReports = new Set<string>();
-  readonly #namespace: string;
+  readonly #options: FoldOptions;
+  /** How many findings the rules left out. */
+  withheld = 0;
 
-  constructor(namespace: string) {
-    this.#namespace = namespace;
+  constructor(options: FoldOptions) {
+    this.#options = options;
   }
 
   get size(): number {
@@ -69,12 +80,18 @@ export class EventFold {
     const reportKey = reportKeyHash(reading.reportKey, owners);
     if (reading.completeness === 'complete') this.#completeReports.add(reportKey);
     const reportedAtMs = reading.reportedAt?.getTime() ?? 0;
+    const { namespace, cluster, judge } = this.#options;
     for (const finding of reading.findings) {
+      const { kind, severity } = judge?.(finding, owners) ?? { kind: 'accepted', severity: finding.severity };
+      if (kind !== 'accepted') {
+        this.withheld += 1;
+        continue;
+      }
       const identity = identify(finding, owners);
       const resource = owners.resolve(finding.resource);
       const event = buildEvent(
-        { finding, identity, resource, reportKey, origin: reading.origin },
-        { namespace: this.#namespace, detectedAt: now },
+        { finding, severity, identity, resource, reportKey, origin: reading.origin },
+        { namespace, detectedAt: now, cluster },
       );
       const folded: Folded = {
         event,

@@ -174,7 +174,9 @@ function asExpressionError(error: unknown, text: string): ExpressionError {
       `takes more than the ${unitsOfEvaluation} steps that an expression may take`,
     );
   }
-  if (error instanceof RangeError) return new ExpressionError('too-large', 'is about something too large or too deep');
+  if (error instanceof RangeError && /call stack|length/.test(error.message)) {
+    return new ExpressionError('too-large', 'is about something too large or too deep');
+  }
   const { code, summary, range } = error as { code?: unknown; summary?: unknown; range?: { start: number } };
   if (typeof code !== 'string') return new ExpressionError('malformed', 'has no value');
   const words = tellsTypesOnly.has(code) && typeof summary === 'string' ? summary : code.replaceAll('_', ' ');

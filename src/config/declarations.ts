@@ -74,7 +74,7 @@ function compileAll(cel: Cel, entry: unknown): Map<string, Compiled> {
   const outcomes = new Map<string, Compiled>();
   const compile = (path: string, text: unknown, purpose: Purpose) => {
     // What is no text, or too long, is told by the schema.
-    if (typeof text !== 'string' || text.length > longestExpression) return;
+    if (typeof text !== 'string' || text === '' || text.length > longestExpression) return;
     outcomes.set(path, cel.compile(text, purpose));
   };
   for (const [key, gives] of Object.entries(ofDocument)) compile(key, at(entry, key), { isOfItem: false, gives });

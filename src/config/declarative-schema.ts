@@ -9,7 +9,10 @@ const text = (maximum: number) => z.string().check(z.minLength(1), z.maxLength(m
 /** An expression in CEL. */
 const expression = z
   .string({ error: 'an expression in CEL; plain text stands between quotes of its own: "\'text\'"' })
-  .check(z.minLength(1), z.maxLength(longestExpression));
+  .check(
+    z.minLength(1, 'at least 1 characters'),
+    z.maxLength(longestExpression, `at most ${longestExpression} characters`),
+  );
 const optional = z.optional(expression);
 const label = z.string().check(z.regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'lower case, digits and -, at most 63'));
 const seconds = z.number().check(z.gte(0), z.lte(366 * 24 * 60 * 60));

@@ -66,6 +66,8 @@ export interface RuleSettings {
 export interface RulesOptions {
   readonly now: Date;
   readonly labelsOf: NamespaceLabels;
+  /** Copies are judged like all others: who asks knows better what was read from the tool itself. */
+  readonly keepsCopies?: boolean;
 }
 
 /** Compiled rules. They know no time: who holds them compiles anew at `expiresAtMs`. */
@@ -90,7 +92,7 @@ export const noSettings: RuleSettings = {
 };
 
 /** Compiles the settings as they are at a time. */
-export function compileRules(settings: RuleSettings, { now, labelsOf }: RulesOptions): Rules {
+export function compileRules(settings: RuleSettings, { now, labelsOf, keepsCopies = false }: RulesOptions): Rules {
   const { mutes, expiresAtMs, notices } = compileMutes(settings.mutes, now, labelsOf);
   const filters = compileFilters(settings.filters, labelsOf);
   const override = compileOverrides(settings, labelsOf);
@@ -101,7 +103,9 @@ export function compileRules(settings: RuleSettings, { now, labelsOf }: RulesOpt
     let verdict = filters.length === 0 ? undefined : firstOf(filters, finding, severity, owners);
     if (verdict === undefined) {
       verdict =
-        copyVerdict(finding, severity) ?? isPresetFor?.(finding.category, severity) ?? threshold(finding)[severity];
+        (keepsCopies ? undefined : copyVerdict(finding, severity)) ??
+        isPresetFor?.(finding.category, severity) ??
+        threshold(finding)[severity];
     }
     if (verdict.kind !== 'accepted' || mutes.length === 0) return verdict;
     return firstOf(mutes, finding, severity, owners) ?? verdict;

@@ -199,7 +199,7 @@ suite('traps of Kubernetes Events', () => {
   });
 
   test('scan adds up what several Events count, and counts an Event that is in two files once', () => {
-    const fold = new EventFold('zen-system');
+    const fold = new EventFold({ namespace: 'zen-system' });
     const add = (document: RawDocument) => {
       for (const reading of kubernetesEvent.read(document, { now: readAt }))
         fold.add(reading, readAt, 'kubernetes-events');

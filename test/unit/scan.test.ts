@@ -372,7 +372,7 @@ suite('scan on the command line', () => {
 });
 
 test('signals of one run add up; a replayed one does not', () => {
-  const fold = new EventFold('zen-system');
+  const fold = new EventFold({ namespace: 'zen-system' });
   const signal = (second: number, ids?: readonly string[]): Reading => {
     const finding: Finding = {
       source: 'audit',
