@@ -1,6 +1,7 @@
 /** What a configuration says to `scan`: the sources that there are, and which findings become events. */
 import { configuredSources } from '../config/configured-sources.ts';
-import { type Environment, loadConfig } from '../config/load.ts';
+import type { Environment } from '../config/environment.ts';
+import { loadConfig } from '../config/load.ts';
 import { ruleSettings } from '../config/rules-schema.ts';
 import { compileRules } from '../pipeline/rules.ts';
 import { sources as registry } from '../sources/registry.ts';

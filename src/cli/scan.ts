@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { ZenAgentEvent } from '../api/event.ts';
 import { type Severity, severities, severityRank } from '../api/words.ts';
-import type { Environment } from '../config/load.ts';
+import type { Environment } from '../config/environment.ts';
 import { sources as registry } from '../sources/registry.ts';
 import type { Source } from '../sources/source.ts';
 import { version } from '../version.ts';

@@ -3,6 +3,7 @@
  * the schema, since the daemon has no use for it in memory. `npm run generate` fails while a key has no words.
  */
 import { eventTypes, severities } from '../api/words.ts';
+import { declarativeDescriptions } from './declarative-descriptions.ts';
 
 /** `filters[]`, `mutes[]` and `severityOverrides[].match` select by the same fields. */
 const matchWords: Readonly<Record<string, string>> = {
@@ -36,6 +37,7 @@ export const descriptions: Readonly<Record<string, string>> = {
   'sources.*.severities': "The tool's severity words in ours, where you disagree with `zen-watcher sources`.",
   'sources.*.trustedSources':
     'Only of policyreport: producers whose namespaced reports may speak for other namespaces.',
+  ...declarativeDescriptions,
   preset: 'What is said where nothing is (filters.md).',
   thresholds:
     'The least severity: by source, else by event type, else by default; `unknown` passes. Each is over that of the preset.',
