@@ -270,8 +270,8 @@ suite('declared sources in the configuration', () => {
     assert.deepEqual(keysThatNeedRestart(before, configSchema.parse({})), ['declarativeSources']);
   });
 
-  test('are added to those of the registry, and loaded only where there are any', async () => {
-    assert.equal(await configuredSources(configSchema.parse({}), sources), sources);
+  test('are added to those of the registry', async () => {
+    assert.equal((await configuredSources(configSchema.parse({}), sources)).length, sources.length);
     const made = await configuredSources(configSchema.parse({ declarativeSources: [source()] }), sources);
     assert.deepEqual(
       made.slice(sources.length).map(({ name, emits, severityWords }) => [name, emits, severityWords['high']]),
