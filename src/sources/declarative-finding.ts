@@ -21,11 +21,13 @@ export class Refusal extends Error {
   }
 }
 
+/** What is needed besides the entry. */
 export interface FindingContext {
   readonly effort: Effort;
   readonly now: Date;
 }
 
+/** Makes findings by the expressions of one source. */
 export class DeclaredFinding {
   readonly #source: Declaration;
   readonly #finding: FindingDeclaration;

@@ -440,7 +440,7 @@ test('no document makes a declared source throw anything but a rejection', async
         }
       }
     }),
-    { numRuns: 400 },
+    { numRuns: 200 },
   );
   assert.ok(readings > 100, String(readings));
 });
