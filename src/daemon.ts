@@ -15,6 +15,7 @@ import { ruleSettings } from './config/rules-schema.ts';
 import type { Config } from './config/schema.ts';
 import { waitsOf } from './config/waits.ts';
 import type { ConfigListener } from './config/watch.ts';
+import { absentPaths, sourcesWithRoute } from './config/webhook-routes.ts';
 import { configReload } from './config-reload.ts';
 import { startProbeServer } from './http/server.ts';
 import { Inputs } from './inputs.ts';
@@ -36,6 +37,7 @@ import { Placement } from './pipeline/placement.ts';
 import { Reconciler } from './pipeline/reconciler.ts';
 import { ReportHealth } from './pipeline/report-health.ts';
 import { ReportTable } from './pipeline/report-table.ts';
+import { isSentKey, sentKind } from './pipeline/sent-reports.ts';
 import { Sweeper } from './pipeline/sweeper.ts';
 import { WorkQueue } from './pipeline/work-queue.ts';
 import { WriteBudget } from './pipeline/write-budget.ts';
@@ -49,6 +51,7 @@ import { ConfigReporter } from './telemetry/config-reporter.ts';
 import type { ControlledLogger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { Reporter } from './telemetry/reporter.ts';
+import type { Webhooks, WebhooksParts } from './webhooks.ts';
 
 export interface DaemonParts {
   readonly config: Config;
@@ -70,6 +73,7 @@ export interface DaemonParts {
         readonly sweepMs?: number;
         readonly signalStepsMs?: readonly number[];
         readonly summaryMs?: number;
+        readonly webhooks?: Pick<WebhooksParts, 'timing' | 'patience'>;
       }
     | undefined;
 }
@@ -78,6 +82,8 @@ export interface DaemonParts {
 export interface Daemon {
   /** Where /metrics and the probes answer. */
   readonly port: number;
+  /** Where webhooks are served; undefined where there are none. */
+  readonly webhookPort: number | undefined;
   /** Ends intake, writes what is queued (within the configured time), closes every connection. */
   stop(): Promise<void>;
 }
@@ -115,6 +121,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     placement,
   );
   const queue = new WorkQueue(config.queue, monotonicMs);
+  let webhooks: Webhooks | undefined;
 
   // Telemetry reads the state at each scrape.
   const metrics = createMetrics(sources, gauges(), parts.version);
@@ -166,6 +173,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     view,
     admission: budget,
     markDirty(object, reason, afterMs) {
+      // What was sent cannot be read again: the next one that is sent decides.
+      if (isSentKey(object.key)) return;
       metrics.rereads.inc({ reason });
       inputs.markDirty(object.key, afterMs);
     },
@@ -208,6 +217,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
         reconciler.intentEnded(intent.key, ending.kind);
         misplaced.ended(intent, ending);
         budget.ended(intent, ending.kind);
+        webhooks?.ended(intent.key);
       },
       delayed(_intent, cause, message) {
         reporter.delayed(cause, message);
@@ -245,7 +255,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     health,
     view,
     waits,
-    kindState: (kind) => inputs.kindState(kind),
+    kindState: (kind) => (kind === sentKind ? { kind: 'sent' } : inputs.kindState(kind)),
     handBack: (record) => reconciler.handBack(record),
     unverifiedMs: config.lifecycle.unverifiedDays * millisecondsPerDay,
   });
@@ -267,10 +277,30 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       if (isAnywhere) misplaced.sweep(monotonicMs());
     },
   });
+  const withRoute = sourcesWithRoute(config, sources);
+  if (withRoute.length > 0) {
+    const { startWebhooks } = await import('./webhooks.ts');
+    webhooks = await startWebhooks({
+      config: config.webhooks,
+      sources: withRoute,
+      index,
+      queue,
+      books,
+      reconciler,
+      clock,
+      isReady: () => inputs.isOpen,
+      context: readContextsOf(config, sources),
+      rejected: (source, sender, rejection) => reporter.rejected(source, sender, rejection),
+      metrics,
+      logger,
+      ...timing?.webhooks,
+    });
+  }
   const probes = await startProbeServer({
     host: config.server.host,
     port: config.server.metricsPort,
     notReady,
+    serve: (request, response) => webhooks?.serve(request, response) ?? false,
     metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
   });
 
@@ -288,6 +318,11 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       setLogLevel: (level) => logger.setLevel(level),
     }),
   );
+  const absent = absentPaths(config, parts.sources);
+  if (absent.length > 0) {
+    const fix = 'give webhooks.routes.<source> tokenFiles or mtls, or open: true';
+    logger.info('webhooks without a credential are absent', { paths: absent.join(','), fix });
+  }
   logger.info('zen-watcher started', {
     version: parts.version,
     namespace,
@@ -297,13 +332,16 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
 
   return {
     port: probes.port,
+    webhookPort: webhooks?.port,
     async stop() {
+      webhooks?.stopAccepting();
       sweeper.stop();
       unwatchConfig?.();
       rules.stop();
       budgeting.stop();
       await inputs.stopReports();
       const isDrained = await writer.drain(config.shutdown.drainSeconds * 1000);
+      await webhooks?.close();
       await writer.stop();
       await inputs.stopEvents();
       await client.close();
@@ -335,7 +373,11 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       staleEvents: () => staleCounts(index),
       haltedChannels: () => health.halted().length,
       informers: () => reporter.informers(),
-      tools: () => sources.map(({ name }) => ({ tool: name, isActive: inputs.isServed(name) })),
+      tools: () =>
+        sources.map(({ name }) => ({
+          tool: name,
+          isActive: inputs.isServed(name) || webhooks?.hasSpoken(name) === true,
+        })),
     };
   }
 }

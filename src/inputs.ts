@@ -64,6 +64,11 @@ export class Inputs {
     );
   }
 
+  /** Own events, Namespaces and Pods were listed once: what is sent can be judged. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
   /** Everything was listed once. */
   get isSynced(): boolean {
     this.#wasSynced ||= this.#isOpen && this.#events.isSynced && this.#reports.isSettled;

@@ -41,6 +41,7 @@ export const settingVariables: readonly SettingVariable[] = [
   { name: 'CLUSTER_ID', path: 'events.cluster', read: String },
   { name: 'LOG_LEVEL', path: 'log.level', read: levelOf },
   { name: 'METRICS_PORT', path: 'server.metricsPort', read: Number },
+  { name: 'WATCHER_PORT', path: 'webhooks.port', read: Number },
   { name: behaviorMode, path: 'preset', read: presetOf },
 ];
 

@@ -11,6 +11,7 @@ import { settingsIn } from './environment.ts';
 import { placeOf, wordsFor } from './problems.ts';
 import type { Config } from './schema.ts';
 import { configSchema } from './schema.ts';
+import { routeProblems } from './webhook-routes.ts';
 
 /** What flags can set; undefined is not set. */
 export interface Flags {
@@ -59,6 +60,7 @@ export async function loadConfig(flags: Flags, environment: Environment, registr
     if (!sourceNames.includes(name))
       problems.push(`sources.${name}: there is no such source; there are ${sourceNames.join(', ')}`);
   }
+  if (result.success) problems.push(...routeProblems(result.data.webhooks.routes, registry));
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
   return result.data;
 }

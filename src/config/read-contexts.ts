@@ -1,13 +1,16 @@
 /** What the configuration says to the formats. */
 import type { ReadContext, Source } from '../sources/source.ts';
 import type { Config } from './schema.ts';
+import { sourcesWithRoute } from './webhook-routes.ts';
 
 /**
- * The sources that are watched: those that are on and have something to watch. One that is read from files only reports
- * nothing to a daemon by itself: what adapters copied of it is all there is, and there is no listing to wait for.
+ * The sources that report to the daemon: those that are on and have something to watch or a route to send to. One that is
+ * read from files only does not: what adapters copied of it is all there is.
  */
 export function sourcesOn(config: Config, sources: readonly Source[]): Source[] {
-  return sources.filter(({ name, intakes }) => intakes.length > 0 && (config.sources[name]?.enabled ?? true));
+  const sent = new Set(sourcesWithRoute(config, sources));
+  const watched = (source: Source) => source.intakes.length > 0 && (config.sources[source.name]?.enabled ?? true);
+  return sources.filter((source) => watched(source) || sent.has(source));
 }
 
 /** The contexts by the name of the source that reads. `sources` are those that are on. */

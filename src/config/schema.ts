@@ -5,6 +5,7 @@ import { logLevels } from '../telemetry/logger.ts';
 import { auditSchema } from './audit-schema.ts';
 import { declarativeSourcesSchema } from './declarative-schema.ts';
 import { rulesShape, severityWordsSchema } from './rules-schema.ts';
+import { webhooksSchema } from './webhooks-schema.ts';
 
 const namespaceName = z
   .string()
@@ -105,6 +106,7 @@ export const configSchema = z.strictObject({
   writes: z.prefault(writesSchema, {}),
   queue: z.prefault(queueSchema, {}),
   server: z.prefault(serverSchema, {}),
+  webhooks: z.prefault(webhooksSchema, {}),
   log: z.prefault(logSchema, {}),
   shutdown: z.prefault(shutdownSchema, {}),
 });

@@ -2,6 +2,7 @@
  * /metrics and the probes on one port. Node's own server: four routes without bodies do not earn the 10 MB that a
  * framework costs (docs/adr/0006); webhooks, which do, get one.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { messageOf } from '../lib/error-message.ts';
@@ -13,6 +14,8 @@ export interface ProbeServerParts {
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
   /** What keeps it from being ready; undefined when it is. */
   notReady(): string | undefined;
+  /** Serves what is none of these; false where it is nothing of its own either. */
+  serve?(request: IncomingMessage, response: ServerResponse): boolean;
 }
 
 /** A listening server. */
@@ -29,6 +32,7 @@ export async function startProbeServer(parts: ProbeServerParts): Promise<ProbeSe
       response.end(request.method === 'HEAD' ? undefined : text);
     };
     const path = (request.url ?? '').split('?', 1)[0];
+    if (parts.serve?.(request, response)) return;
     if (request.method !== 'GET' && request.method !== 'HEAD') return answer(405, 'only GET\n');
     switch (path) {
       case '/metrics':

@@ -103,20 +103,28 @@ export class Receiver {
       rejected: 0,
       unusable: 0,
     };
-    if (!(await this.#ready(progress)))
-      return receipt('busy', progress, 'not ready: the first listing is not complete');
+    const reason = await this.#takeAllIn(progress);
+    delivery.released?.();
+    if (reason !== undefined) return receipt('busy', progress, reason);
+    const leftMs = progress.startedMs + patience.writeMs - clock.monotonicMs();
+    const isSettled = await settlements.wait(this.#waitedFor(progress), Math.max(0, leftMs));
+    return receipt(isSettled ? 'settled' : 'pending', progress);
+  }
+
+  /** Why it could not. */
+  async #takeAllIn(progress: Progress): Promise<string | undefined> {
+    const { delivery } = progress;
+    if (!(await this.#ready(progress))) return 'not ready: the first listing is not complete';
     const most = Math.min(delivery.count, documentsAtOnce);
     const documents = delivery.documents[Symbol.iterator]();
     for (let left = delivery.count; left > 0; left -= most) {
       const some = [];
       for (let next = documents.next(); !next.done; next = documents.next()) if (some.push(next.value) === most) break;
-      if (!(await this.#takeIn(some, progress))) return receipt('busy', progress, 'the queue is full');
+      if (!(await this.#takeIn(some, progress))) return 'the queue is full';
       // Others get their turn.
       if (left > most) await new Promise((resolve) => setImmediate(resolve));
     }
-    const leftMs = progress.startedMs + patience.writeMs - clock.monotonicMs();
-    const isSettled = await settlements.wait(this.#waitedFor(progress), Math.max(0, leftMs));
-    return receipt(isSettled ? 'settled' : 'pending', progress);
+    return undefined;
   }
 
   /** A sender that repeats its batches needs to wait only for events that are not there yet: a count can be repeated. */

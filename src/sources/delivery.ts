@@ -22,6 +22,8 @@ export interface Delivery {
   readonly count: number;
   /** Parsed one after the other as they are asked for, and once. */
   readonly documents: Iterable<SentDocument>;
+  /** Called once, when nothing of the documents is held any more. */
+  released?(): void;
 }
 
 /** How far a request came. */
