@@ -10,7 +10,10 @@ const root = join(import.meta.dirname, '../..');
 export async function bundle(folder: string): Promise<Metafile> {
   const { metafile, outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: { 'zen-watcher': 'cmd/zen-watcher/start.ts' },
+    entryPoints: {
+      'zen-watcher': 'cmd/zen-watcher/start.ts',
+      'kubectl-zenevents': 'cmd/zen-watcher/kubectl-zenevents.ts',
+    },
     outdir: folder,
     bundle: true,
     format: 'esm',
@@ -41,6 +44,6 @@ export async function bundle(folder: string): Promise<Metafile> {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, contents);
   }
-  chmodSync(join(folder, 'zen-watcher.js'), 0o755);
+  for (const name of ['zen-watcher.js', 'kubectl-zenevents.js']) chmodSync(join(folder, name), 0o755);
   return metafile;
 }

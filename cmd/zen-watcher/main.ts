@@ -68,6 +68,19 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
     const { addRbacCommand } = await import('../../src/cli/rbac.ts');
     addRbacCommand(program, { stdout: process.stdout, environment: process.env });
   },
+  async doctor() {
+    const { addDoctorCommand } = await import('../../src/cli/doctor.ts');
+    addDoctorCommand(program, {
+      stdout: process.stdout,
+      environment: process.env,
+      clock: systemClock,
+      version,
+      useColor: process.stdout.isTTY === true && !process.env['NO_COLOR'],
+      exitWith(code) {
+        exitCode = code;
+      },
+    });
+  },
   async sources() {
     const { addSourcesCommand } = await import('../../src/cli/sources.ts');
     addSourcesCommand(program, { stdout: process.stdout, environment: process.env });

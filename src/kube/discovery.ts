@@ -31,6 +31,12 @@ const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscovery
 /** A server that is down is asked often: whoever waits for it starts within a second of its coming. */
 const retry = { firstMs: 250, maximumMs: 1_000 };
 
+/** Asks once. Throws KubeError. */
+export async function discover(client: KubeClient): Promise<ServedResources> {
+  const { body } = await client.request({ method: 'GET', path: '/apis', verb: 'discovery', resource: 'apis', accept });
+  return parseDiscovery(body, new Map());
+}
+
 export class Discovery {
   readonly #options: DiscoveryOptions;
   readonly #handler: DiscoveryHandler;

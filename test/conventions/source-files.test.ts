@@ -47,8 +47,9 @@ suite('source files', () => {
     );
   });
 
-  test('end the process in cmd/zen-watcher/main.ts only', () => {
-    const others = sources.filter(({ path }) => path !== 'cmd/zen-watcher/main.ts');
+  test('end the process in the two programs only', () => {
+    const programs = ['cmd/zen-watcher/main.ts', 'cmd/zen-watcher/kubectl-zenevents.ts'];
+    const others = sources.filter(({ path }) => !programs.includes(path));
     assert.deepEqual(
       others.flatMap((file) => linesMatching(file, endsProcess)),
       [],

@@ -1,0 +1,204 @@
+/** `zen-watcher doctor` and `kubectl zenevents` on a real server, healthy and with faults put in on purpose. */
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { Command } from 'commander';
+import { type DoctorOptions, runDoctor } from '../../src/cli/doctor.ts';
+import type { Check } from '../../src/cli/doctor-check.ts';
+import { addZenEventCommands } from '../../src/cli/zenevents.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { Collector } from '../support/collector.ts';
+import { eventsPath } from '../support/crd.ts';
+import { linesOf, ready, received } from '../support/daemon.ts';
+import { changeRules, readRules } from '../support/daemon-account.ts';
+import { type Home, Stage } from '../support/stage.ts';
+import { until } from '../support/until.ts';
+import { putReport, vulnerabilities, vulnerabilityReport } from '../support/vulnerability-reports.ts';
+
+const crdName = 'zenagentevents.zen.kube-zen.io';
+
+suite('doctor and zenevents in a cluster', () => {
+  let stage: Stage;
+  let home: Home;
+  let team: string;
+
+  before(async () => {
+    stage = await Stage.start();
+    team = await stage.namespace('team');
+    home = await stage.home('events');
+  });
+  after(() => stage?.stop());
+
+  /** The kubeconfig of the daemon's account. */
+  function kubeconfig(server = stage.controlPlane.server, token = home.account.token): string {
+    const path = join(stage.controlPlane.folder, `kubeconfig-doctor-${randomUUID()}`);
+    const cluster = { server, 'insecure-skip-tls-verify': true };
+    const file = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [{ name: 'x', cluster }],
+      users: [{ name: 'x', user: { token } }],
+      contexts: [{ name: 'x', context: { cluster: 'x', user: 'x' } }],
+      'current-context': 'x',
+    };
+    writeFileSync(path, JSON.stringify(file), { mode: 0o600 });
+    return path;
+  }
+
+  async function examine(options: Partial<DoctorOptions> = {}, now = () => new Date()) {
+    const stdout = new Collector();
+    const code = await runDoctor(
+      { output: 'json', kubeconfig: kubeconfig(), namespace: home.namespace, ...options },
+      { stdout, environment: {}, clock: { ...systemClock, now }, version: 'test', useColor: false },
+    );
+    const checks = options.output === 'table' ? [] : (JSON.parse(stdout.text) as Check[]);
+    const of = (name: string) => {
+      const check = checks.find((each) => each.name === name);
+      assert.ok(check, `there is no check ${name} in ${stdout.text}`);
+      return check;
+    };
+    return { code, checks, of, text: stdout.text };
+  }
+
+  test('finds nothing wrong where nothing is', async () => {
+    const { code, checks } = await examine();
+    const bad = checks.filter(({ status }) => status !== 'ok');
+    assert.deepEqual([code, bad], [0, []]);
+    assert.deepEqual(
+      checks.map(({ name }) => name),
+      ['configuration', 'server', 'clock', 'crd', 'permissions', 'tools', 'reports', 'budget', 'freshness', 'foreign'],
+    );
+    const { text } = await examine({ output: 'table' });
+    assert.match(text, /^ok {4}server +Kubernetes 1\.\d+\.\d+, answers in \d+ ms$/m);
+  });
+
+  test('names the permission that is missing, with the resource and the fix', async () => {
+    const without = readRules.filter(({ resources }) => !resources.includes('vulnerabilityreports'));
+    await changeRules(stage.rest, home.account, without);
+    const denied = await until('the permission to be gone', async () => {
+      const result = await examine();
+      return result.code === 3 ? result : undefined;
+    });
+    const { status, details = [], fix } = denied.of('permissions');
+    assert.equal(status, 'fail');
+    assert.ok(
+      details.some((line) => line.startsWith('list vulnerabilityreports.aquasecurity.github.io in the whole cluster')),
+      details.join('\n'),
+    );
+    assert.match(fix ?? '', /zen-watcher rbac/);
+    assert.match(denied.of('tools').details?.join('\n') ?? '', /vulnerabilityreports\.aquasecurity\.github\.io: 403/);
+    // An admin asks for the account of the daemon.
+    const account = { namespace: home.namespace, name: 'zen-watcher' };
+    const asAdmin = await examine({ kubeconfig: stage.controlPlane.kubeconfigPath, serviceAccount: account });
+    assert.equal(asAdmin.of('permissions').status, 'fail');
+    assert.equal(asAdmin.of('tools').status, 'ok');
+    await changeRules(stage.rest, home.account, readRules);
+    await until('the permission to be back', async () => (await examine()).code === 0);
+  });
+
+  test('says that the token is wrong, or that nobody answers', async () => {
+    const wrong = await examine({ kubeconfig: kubeconfig(undefined, 'nonsense') });
+    assert.equal(wrong.code, 3);
+    assert.match(wrong.of('server').says, /401/);
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    const nobody = await examine({ kubeconfig: kubeconfig(`https://127.0.0.1:${port}`) });
+    assert.match(nobody.of('server').says, /ECONNREFUSED/);
+  });
+
+  test('sees a clock that is wrong', async () => {
+    const { of } = await examine({}, () => new Date(Date.now() - 3_600_000));
+    assert.match(of('clock').says, /^is 3(599|600|601) s behind the server$/);
+  });
+
+  test('names malformed reports, foreign events, and how full the budget is', async () => {
+    const good = vulnerabilityReport({ namespace: team, workload: 'web', vulnerabilities: vulnerabilities(3) });
+    const bad = { ...good, metadata: { ...good.metadata, name: 'broken' }, report: { vulnerabilities: 'none' } };
+    await putReport(stage, good);
+    await putReport(stage, bad as unknown as typeof good);
+    const old = { source: 'trivy', category: 'security', severity: 'high', eventType: 'vulnerability' };
+    await stage.must(201, 'POST', eventsPath(home.namespace), {
+      apiVersion: 'zen.kube-zen.io/v1',
+      kind: 'ZenAgentEvent',
+      metadata: { name: 'of-an-older-version' },
+      spec: old,
+    });
+    const daemon = await stage.daemon(home);
+    await ready(daemon);
+    await received(daemon, 4);
+    await until('the events', async () => (await stage.events(home.namespace)).length === 4);
+    const { code, of } = await examine();
+    assert.equal(code, 0, 'none of it keeps the daemon from working');
+    assert.deepEqual(of('reports').details, [
+      `VulnerabilityReport ${team}/broken .report.vulnerabilities: expected a list, found text`,
+    ]);
+    assert.equal(linesOf(daemon, 'report rejected', { place: '.report.vulnerabilities' }).length, 1);
+    assert.deepEqual(of('foreign').details, [`${home.namespace}/of-an-older-version`]);
+    assert.match(of('budget').says, /^3 of 5000 events \(0 %\), 3 Active$/);
+    await stage.endBalanced(daemon);
+  });
+
+  test('zenevents: summary, top and tail', async () => {
+    const run = async (args: readonly string[], stopSignal: () => Promise<unknown> = () => new Promise(() => {})) => {
+      const stdout = new Collector();
+      const program = new Command('kubectl-zenevents').exitOverride();
+      const io = { stdout, environment: {}, clock: systemClock, version: 'test', useColor: false, stopSignal };
+      addZenEventCommands(program, io);
+      const [command = '', ...rest] = args;
+      const done = program.parseAsync([command, '--kubeconfig', kubeconfig(), '-n', home.namespace, ...rest], {
+        from: 'user',
+      });
+      return { stdout, done };
+    };
+    const summary = await run(['summary']);
+    await summary.done;
+    assert.match(summary.stdout.text, /^SOURCE +CRITICAL +HIGH +MEDIUM +LOW +INFO +UNKNOWN +RESOLVED\ntrivy +0 +4 +0 /);
+    const top = await run(['top', '--count', '2']);
+    await top.done;
+    assert.equal(top.stdout.text.trim().split('\n').length, 3);
+    assert.match(top.stdout.text, /^NAME +SEVERITY +SOURCE +NAMESPACE +SUBJECT +SUMMARY +COUNT +SINCE$/m);
+
+    let stop = () => {};
+    const stopped = new Promise<void>((resolve) => {
+      stop = resolve;
+    });
+    const tail = await run(['tail'], () => stopped);
+    const event = {
+      source: 'trivy',
+      category: 'security',
+      severity: 'low',
+      eventType: 'vulnerability',
+      summary: 'news',
+    };
+    let made = 0;
+    await until('the news', async () => {
+      made += 1;
+      await stage.rest.send('POST', eventsPath(home.namespace), {
+        apiVersion: 'zen.kube-zen.io/v1',
+        kind: 'ZenAgentEvent',
+        metadata: { name: `news-${made}` },
+        spec: event,
+      });
+      return tail.stdout.text.includes('news');
+    });
+    stop();
+    await tail.done;
+    assert.match(tail.stdout.text, /^\S+Z {2}new {2}low {2}trivy {4}news$/m);
+    assert.ok(!tail.stdout.text.includes('CVE-'), 'what was there before is no news');
+  });
+
+  test('says that the CRD is absent', async () => {
+    await stage.undefine(crdName);
+    const { code, of } = await examine();
+    assert.equal(code, 3);
+    assert.equal(of('crd').says, `${crdName} is not served`);
+    assert.match(of('crd').fix ?? '', /kubectl apply/);
+    assert.equal(of('events').status, 'fail');
+  });
+});
