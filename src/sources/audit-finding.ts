@@ -61,6 +61,7 @@ const reading: readonly string[] = ['get', 'list', 'watch', 'head', 'options'];
 
 function kindOfAccess(request: AuditRequest): string {
   if (isSession(request)) return 'session';
+  if (request.verb.startsWith('delete')) return 'delete';
   return reading.includes(request.verb) ? 'read' : 'write';
 }
 

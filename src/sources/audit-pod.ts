@@ -61,8 +61,9 @@ function capabilityWords(names: readonly unknown[]): string[] {
 
 /** The spec of a Pod, or that in the template of a workload. */
 function podSpecOf(object: Fields): Fields | undefined {
-  const template = ['spec', 'template', 'spec'];
-  return asFields(at(object, 'spec', 'jobTemplate', ...template) ?? at(object, ...template) ?? at(object, 'spec'));
+  const template = ['template', 'spec'];
+  const inSpec = at(object, 'spec', 'jobTemplate', 'spec', ...template) ?? at(object, 'spec', ...template);
+  return asFields(inSpec ?? at(object, ...template) ?? at(object, 'spec'));
 }
 
 /** More containers, volumes and capabilities than any Pod has. */

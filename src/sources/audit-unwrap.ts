@@ -42,11 +42,11 @@ export function isAuditEnvelope(document: RawDocument): boolean {
   return [log, message].some((text) => typeof text === 'string' && isLogLine(text));
 }
 
-/** What every audit event says of itself within the line of a log. */
-const signature = 'audit.k8s.io/';
+/** What every audit event says of itself within the line of a log, and every entry of Google's about one. */
+const signature = /audit\.k8s\.io\/|\\?"serviceName\\?" ?: ?\\?"k8s\.io\\?"/;
 
 function isLogLine(text: string): boolean {
-  return /^\s{0,8}[{[]/.test(text) && text.includes(signature);
+  return /^\s{0,8}[{[]/.test(text) && signature.test(text);
 }
 
 function isAzure(record: unknown): boolean {
