@@ -6,6 +6,7 @@ import { Writable } from 'node:stream';
 import { KubeConfig } from '@kubernetes/client-node';
 import { request } from 'undici';
 import { eventTypes } from '../../src/api/words.ts';
+import { configuredSources } from '../../src/config/configured-sources.ts';
 import { type Config, configSchema } from '../../src/config/schema.ts';
 import type { DaemonParts } from '../../src/daemon.ts';
 import { startDaemon } from '../../src/daemon.ts';
@@ -97,10 +98,11 @@ export async function startTestDaemon(place: DaemonPlace, settings: DaemonSettin
   const log = new LogCollector();
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromOptions(kubeconfigOf(place));
+  const config = configOf(place, settings);
   const daemon = await startDaemon({
-    config: configOf(place, settings),
+    config,
     kubeConfig,
-    sources,
+    sources: await configuredSources(config, sources),
     logger: createLogger({ level: 'debug', out: log.stream }),
     clock: systemClock,
     random: Math.random,
