@@ -5,13 +5,36 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Rings once when it was not set anew for too long. */
+export class Alarm {
+  readonly #ring: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #lastChance: NodeJS.Immediate | undefined;
+
+  constructor(ring: () => void) {
+    this.#ring = ring;
+  }
+
+  set(milliseconds: number): void {
+    this.clear();
+    this.#timer = setTimeout(() => {
+      // If this process was too busy to look, what arrived meanwhile is read first: then it counts.
+      this.#lastChance = setImmediate(this.#ring);
+    }, milliseconds);
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+    if (this.#lastChance !== undefined) clearImmediate(this.#lastChance);
+  }
+}
+
 /** Aborts when the outer signal does, or when it was not restarted for too long. Release it when the work is done. */
 export class Deadline {
   readonly #controller = new AbortController();
   readonly #outer: AbortSignal | undefined;
   readonly #what: string;
-  #timer: NodeJS.Timeout | undefined;
-  #lastChance: NodeJS.Immediate | undefined;
+  #alarm: Alarm | undefined;
   #isExpired = false;
 
   /** `what` goes into the message: `no answer within 30 s`. */
@@ -36,29 +59,22 @@ export class Deadline {
 
   /** Starts to count anew: there was a sign of life. */
   restart(milliseconds: number): void {
-    this.#clear();
+    this.#alarm?.clear();
     if (this.signal.aborted) return;
-    this.#timer = setTimeout(() => {
-      // If this process was too busy to look, what arrived meanwhile is read first: then it counts.
-      this.#lastChance = setImmediate(() => {
-        this.#isExpired = true;
-        this.#controller.abort(new Error(`${this.#what} within ${milliseconds / 1000} s`));
-      });
-    }, milliseconds);
+    this.#alarm = new Alarm(() => {
+      this.#isExpired = true;
+      this.#controller.abort(new Error(`${this.#what} within ${milliseconds / 1000} s`));
+    });
+    this.#alarm.set(milliseconds);
   }
 
   release(): void {
-    this.#clear();
+    this.#alarm?.clear();
     this.#outer?.removeEventListener('abort', this.#follow);
   }
 
-  #clear(): void {
-    clearTimeout(this.#timer);
-    clearImmediate(this.#lastChance);
-  }
-
   readonly #follow = (): void => {
-    this.#clear();
+    this.#alarm?.clear();
     this.#controller.abort(this.#outer?.reason);
   };
 }

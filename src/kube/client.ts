@@ -3,11 +3,12 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../lib/clock.ts';
 import { Deadline } from './abort.ts';
-import type { Pools } from './connections.ts';
 import { Connections } from './connections.ts';
 import type { Credentials } from './credentials.ts';
 import { CredentialSource } from './credentials.ts';
 import { KubeError } from './kube-error.ts';
+import type { WholeAnswer } from './whole-answer.ts';
+import { wholeAnswer } from './whole-answer.ts';
 
 export interface KubeClientOptions {
   readonly clock: Clock;
@@ -37,17 +38,10 @@ export interface KubeRequest {
   readonly maximumBytes?: number;
 }
 
-/** An answer, read to its end. */
-export interface KubeResponse {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: Buffer;
-}
-
 /** An answer that goes on. */
 export interface KubeStream {
   readonly status: number;
-  readonly headers: KubeResponse['headers'];
+  readonly headers: WholeAnswer['headers'];
   readonly body: Dispatcher.ResponseData['body'];
 }
 
@@ -55,7 +49,8 @@ const defaultMaximumBytes = 64 * 1024 * 1024;
 
 export class KubeClient {
   readonly #options: KubeClientOptions;
-  readonly #server: URL;
+  readonly #origin: string;
+  readonly #base: string;
   readonly #credentials: CredentialSource;
   readonly #connections: Connections;
 
@@ -63,24 +58,32 @@ export class KubeClient {
     const cluster = kubeConfig.getCurrentCluster();
     if (cluster === null) throw new Error('the kubeconfig has no current cluster');
     this.#options = options;
-    this.#server = new URL(cluster.server);
+    const server = new URL(cluster.server);
+    this.#origin = server.origin;
+    this.#base = server.pathname.replace(/\/$/, '');
     this.#credentials = new CredentialSource(kubeConfig, options.clock);
     this.#connections = new Connections(kubeConfig, options.connections);
   }
 
   /** Sends one request and reads its whole answer. Throws KubeError for every status of 400 and more, and when none comes. */
-  async request(request: KubeRequest): Promise<KubeResponse> {
-    const deadline = new Deadline(this.#options.timeoutMs, request.signal, 'no whole answer');
+  async request(request: KubeRequest): Promise<WholeAnswer> {
+    const { timeoutMs, clock } = this.#options;
+    const startedMs = clock.monotonicMs();
     try {
-      const answer = await this.#send(request, deadline.signal, 'requests');
-      const body = await readAll(answer, request.maximumBytes ?? defaultMaximumBytes);
-      if (answer.statusCode >= 400) throw KubeError.fromAnswer(answer.statusCode, answer.headers, body);
-      this.#count(request, answer.statusCode);
-      return { status: answer.statusCode, headers: answer.headers, body };
+      const credentials = this.#credentials.fresh ?? (await this.#freshCredentials(request.signal));
+      const pool = this.#connections.with(credentials.tls).requests;
+      const answer = await wholeAnswer(pool, this.#target(request, credentials), {
+        milliseconds: timeoutMs,
+        spentMs: clock.monotonicMs() - startedMs,
+        maximumBytes: request.maximumBytes ?? defaultMaximumBytes,
+        signal: request.signal,
+      });
+      if (answer.status === 401) this.#credentials.refused(credentials);
+      if (answer.status >= 400) throw KubeError.fromAnswer(answer.status, answer.headers, answer.body);
+      this.#count(request, answer.status);
+      return answer;
     } catch (error) {
       throw this.#failed(request, error);
-    } finally {
-      deadline.release();
     }
   }
 
@@ -88,7 +91,7 @@ export class KubeClient {
   async stream(request: KubeRequest): Promise<KubeStream> {
     const deadline = new Deadline(this.#options.timeoutMs, request.signal, 'no answer');
     try {
-      const answer = await this.#send(request, deadline.signal, 'watches');
+      const answer = await this.#open(request, deadline.signal);
       if (answer.statusCode >= 400) {
         const body = await readAll(answer, defaultMaximumBytes);
         throw KubeError.fromAnswer(answer.statusCode, answer.headers, body);
@@ -108,25 +111,31 @@ export class KubeClient {
     return this.#connections.close();
   }
 
-  async #send(request: KubeRequest, signal: AbortSignal, pool: keyof Pools): Promise<Dispatcher.ResponseData> {
+  async #freshCredentials(signal: AbortSignal | undefined): Promise<Credentials> {
+    const deadline = new Deadline(this.#options.timeoutMs, signal, 'no whole answer');
+    try {
+      return await this.#credentials.current(deadline.signal);
+    } finally {
+      deadline.release();
+    }
+  }
+
+  async #open(request: KubeRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     const credentials = await this.#credentials.current(signal);
-    const answer = await this.#connections.with(credentials.tls)[pool].request({
-      ...this.#target(request, credentials),
-      signal,
-      // The deadline is for the whole answer; whether a watch still lives is its reader's to judge.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    const pool = this.#connections.with(credentials.tls).watches;
+    const answer = await pool.request({ ...this.#target(request, credentials), signal });
     if (answer.statusCode === 401) this.#credentials.refused(credentials);
     return answer;
   }
 
   #target(request: KubeRequest, credentials: Credentials) {
-    const base = this.#server.pathname.replace(/\/$/, '');
     return {
-      origin: this.#server.origin,
-      path: base + request.path,
+      origin: this.#origin,
+      path: this.#base + request.path,
       method: request.method,
+      // The deadline is for the whole answer; whether a watch still lives is its reader's to judge.
+      headersTimeout: 0,
+      bodyTimeout: 0,
       headers: {
         ...credentials.headers,
         accept: request.accept ?? 'application/json',

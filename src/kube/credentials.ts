@@ -36,12 +36,18 @@ export class CredentialSource {
     this.#clock = clock;
   }
 
+  /** The credentials of now, where they need not be asked for anew. */
+  get fresh(): Credentials | undefined {
+    return this.#clock.monotonicMs() < this.#nextAtMs ? this.#latest : undefined;
+  }
+
   /**
    * The credentials of now. When they cannot be had (a file in the middle of its rotation, an exec plugin that fails or
    * hangs), the ones before go on being used: the server is the judge of them. Throws KubeError when there are none.
    */
   async current(signal: AbortSignal): Promise<Credentials> {
-    if (this.#latest !== undefined && this.#clock.monotonicMs() < this.#nextAtMs) return this.#latest;
+    const { fresh } = this;
+    if (fresh !== undefined) return fresh;
     this.#refreshing ??= this.#refresh().finally(() => {
       this.#refreshing = undefined;
     });

@@ -1,11 +1,12 @@
 /** Lists a collection page by page, the size of the pages following the size of the objects. */
 import { parseRecord } from '../lib/json.ts';
-import type { KubeClient, KubeResponse } from './client.ts';
+import type { KubeClient } from './client.ts';
 import { KubeError } from './kube-error.ts';
 import type { KubeObject } from './kube-object.ts';
 import { isKubeObject } from './kube-object.ts';
 import type { Collection } from './paths.ts';
 import { pathOf } from './paths.ts';
+import type { WholeAnswer } from './whole-answer.ts';
 
 export interface PagedListOptions {
   readonly client: KubeClient;
@@ -56,7 +57,7 @@ export class PagedList {
     } while (continueToken !== undefined);
   }
 
-  async #page(continueToken: string | undefined, signal: AbortSignal): Promise<KubeResponse> {
+  async #page(continueToken: string | undefined, signal: AbortSignal): Promise<WholeAnswer> {
     const { client, collection, labelSelector, fieldSelector } = this.#options;
     for (;;) {
       const query = { limit: this.#limit, continue: continueToken, labelSelector, fieldSelector };

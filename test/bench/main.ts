@@ -22,7 +22,7 @@ const measurements: readonly {
   ids: readonly string[];
   run(cluster: () => Promise<BenchCluster>): Promise<Figure[]>;
 }[] = [
-  { ids: ['P5'], run: async () => measureNormalizing(log) },
+  { ids: ['P5'], run: () => measureNormalizing(log) },
   { ids: ['P7'], run: async (cluster) => measureIdle(await cluster(), log) },
   { ids: ['P2'], run: async (cluster) => measureLatency(await cluster(), log) },
   { ids: ['P1'], run: async (cluster) => measureBacklog(await cluster(), log) },

@@ -1,9 +1,10 @@
 /** The project's own client and reflector against a real API server, with an ear on the line. */
-import type { KubeRequest, KubeResponse, KubeStream } from '../../src/kube/client.ts';
+import type { KubeRequest, KubeStream } from '../../src/kube/client.ts';
 import { KubeClient } from '../../src/kube/client.ts';
 import { KubeError } from '../../src/kube/kube-error.ts';
 import type { Collection } from '../../src/kube/paths.ts';
 import { Reflector, type ReflectorOptions, type ReflectorTiming } from '../../src/kube/reflector.ts';
+import type { WholeAnswer } from '../../src/kube/whole-answer.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import type { ControlPlane } from '../cluster/control-plane.ts';
 import { kubeConfigFor } from './misbehaving-server.ts';
@@ -80,7 +81,7 @@ export class Watching {
     return this.asked.filter((each) => each.startsWith(`${what} `)).length;
   }
 
-  readonly #request = async (request: KubeRequest): Promise<KubeResponse> => {
+  readonly #request = async (request: KubeRequest): Promise<WholeAnswer> => {
     const answer = await this.#noted('list', () => this.#client.request(request));
     this.received += answer.body.toString();
     return answer;
