@@ -1,8 +1,9 @@
 /** What holds for package-lock.json and the packages that the daemon is built from. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
+import { isPermitted, productionPackages } from '../../cmd/release/licences.ts';
 import { repositoryRoot } from '../support/repository.ts';
 
 interface LockedPackage {
@@ -14,34 +15,15 @@ interface LockedPackage {
   readonly hasInstallScript?: boolean;
 }
 
-/** Licences that permit shipping in an Apache-2.0 image; all of them permissive. */
-const permitted = [
-  '0BSD',
-  'Apache-2.0',
-  'BSD-2-Clause',
-  'BSD-3-Clause',
-  'BlueOak-1.0.0',
-  'CC0-1.0',
-  'ISC',
-  'MIT',
-  'PSF-2.0', // argparse, of js-yaml, of client-node
-  'Python-2.0',
-  'Unlicense', // stream-buffers, of client-node
-];
-
 const read = (path: string) => JSON.parse(readFileSync(join(repositoryRoot, path), 'utf8'));
 const locked: [string, LockedPackage][] = Object.entries(read('package-lock.json').packages);
 const packages = locked.filter(([path]) => path !== '');
 
 suite('dependencies', () => {
   test('what runs in production has a licence that permits it', () => {
-    const others = packages.flatMap(([path, { dev, license }]) => {
-      if (dev) return [];
-      const manifest = join(path, 'package.json');
-      // What npm did not install here (another platform's) is judged by the lock file alone.
-      const installed = existsSync(join(repositoryRoot, manifest)) ? read(manifest).license : license;
-      return isPermitted(installed) && isPermitted(license) ? [] : [`${path}: ${installed} (lock file: ${license})`];
-    });
+    const others = productionPackages(repositoryRoot)
+      .filter(({ installed, locked: license }) => !isPermitted(installed) || !isPermitted(license))
+      .map(({ path, installed, locked: license }) => `${path}: ${String(installed)} (lock file: ${String(license)})`);
     assert.deepEqual(others, []);
   });
 
@@ -68,10 +50,3 @@ suite('dependencies', () => {
     assert.deepEqual(names.sort(), Object.keys(allowScripts).sort());
   });
 });
-
-/** An SPDX expression whose every `AND` part has a permitted alternative. */
-function isPermitted(expression: unknown): boolean {
-  if (typeof expression !== 'string') return false;
-  const parts = expression.replace(/[()]/g, '').split(' AND ');
-  return parts.every((part) => part.split(' OR ').some((word) => permitted.includes(word.trim())));
-}

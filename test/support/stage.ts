@@ -21,6 +21,8 @@ export interface StageOptions {
   readonly controllerManager?: boolean;
   /** What is there at the start: `all` (the default) is our CRD and the stand-ins for the tools' CRDs. */
   readonly crds?: 'none' | 'events' | 'all';
+  /** Flags of the API server, over ours. */
+  readonly apiServerFlags?: readonly string[];
 }
 
 /** An events namespace with the account of its daemon. */
@@ -54,8 +56,14 @@ export class Stage {
     this.audit = new AuditLog(controlPlane.auditLogPath ?? '');
   }
 
-  static async start({ controllerManager = false, crds = 'all' }: StageOptions = {}): Promise<Stage> {
-    const stage = new Stage(await startControlPlane({ auditLog: true, controllerManager }));
+  static async start({
+    controllerManager = false,
+    crds = 'all',
+    apiServerFlags = [],
+  }: StageOptions = {}): Promise<Stage> {
+    const stage = new Stage(
+      await startControlPlane({ auditLog: true, controllerManager, extraApiServerFlags: apiServerFlags }),
+    );
     try {
       if (crds !== 'none') await stage.define(...definitionsIn(crdFolder));
       if (crds === 'all') await stage.define(...definitionsIn(standInFolder));
