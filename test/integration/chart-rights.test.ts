@@ -7,7 +7,7 @@ import { after, before, suite, test } from 'node:test';
 import type { RoleRule } from '../../src/api/roles.ts';
 import { asDaemon, eventMade, home } from '../support/chart-install.ts';
 import { eventsPath } from '../support/crd.ts';
-import { ready, type TestDaemon } from '../support/daemon.ts';
+import { assertBooksBalance, ready, type TestDaemon } from '../support/daemon.ts';
 import { defineAll, reportAll, warnAll } from '../support/every-source.ts';
 import { exactInstall, Helm } from '../support/helm.ts';
 import { Rest, type RestAnswer } from '../support/rest.ts';
@@ -84,6 +84,7 @@ suite('rights of the chart', () => {
     // Seen to fail both ways: a right that nothing uses, and one that was taken away.
     const more = [...rules, { apiGroups: [''], resources: ['secrets'], verbs: ['list'] }];
     assert.deepEqual(wrongRights(more, requests()), { refused: [], unused: ['list secrets'] });
+    await assertBooksBalance(daemon);
     const role = `${rbac}/namespaces/${home}/roles/zen-watcher`;
     const granted = (await stage.must(200, 'GET', role))['rules'];
     await stage.must(200, 'PATCH', role, { rules: [] }, 'merge');
