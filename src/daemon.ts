@@ -13,7 +13,7 @@ import { clusterView } from './cluster-view.ts';
 import { readContextsOf, sourcesOn } from './config/read-contexts.ts';
 import { ruleSettings } from './config/rules-schema.ts';
 import type { Config } from './config/schema.ts';
-import { waitsOf } from './config/waits.ts';
+import { dueMs, waitsOf } from './config/waits.ts';
 import type { ConfigListener } from './config/watch.ts';
 import { absentPaths, sourcesWithRoute } from './config/webhook-routes.ts';
 import { configReload } from './config-reload.ts';
@@ -31,6 +31,7 @@ import { EventIndex } from './pipeline/event-index.ts';
 import { Lifecycle, staleCounts } from './pipeline/lifecycle.ts';
 import { LiveRules } from './pipeline/live-rules.ts';
 import { Misplaced } from './pipeline/misplaced.ts';
+import { openEvents } from './pipeline/open-events.ts';
 import { OwnEvents } from './pipeline/own-events.ts';
 import { Pace } from './pipeline/pace.ts';
 import { Placement } from './pipeline/placement.ts';
@@ -48,6 +49,7 @@ import { channelsOf } from './sources/channels.ts';
 import { signalTest } from './sources/natures.ts';
 import type { Source } from './sources/source.ts';
 import { ConfigReporter } from './telemetry/config-reporter.ts';
+import { expose } from './telemetry/exposition.ts';
 import type { ControlledLogger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { Reporter } from './telemetry/reporter.ts';
@@ -188,7 +190,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     connections: config.writes.inFlight + 4,
     timeoutMs: requestTimeoutMs,
     userAgent: `zen-watcher/${parts.version}`,
-    onRequest: ({ verb, resource, code }) => metrics.apiRequests.inc({ verb, resource, code: String(code) }),
+    onRequest: (request) => metrics.apiRequest(request),
   });
   const gates = new WriteGates({
     index,
@@ -301,7 +303,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     port: config.server.metricsPort,
     notReady,
     serve: (request, response) => webhooks?.serve(request, response) ?? false,
-    metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
+    metrics: (accept) => expose(metrics, accept),
   });
 
   writer.start();
@@ -363,6 +365,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       queueBytes: () => queue.bytes,
       dirtyReports: () => inputs.dirtyReports,
       ownEvents: () => index.size,
+      openEvents: () => openEvents(index, dueMs(config), clock.now()),
       foreignEvents: () => own.foreignCount,
       mutedEvents: () => index.muted.count(clock.now()),
       misplacedEvents: () => misplaced.count,

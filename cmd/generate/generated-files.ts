@@ -7,6 +7,7 @@ import { chartRights } from './chart-files.ts';
 import { chartHead } from './chart-readme.ts';
 import { chartReadme, chartSchema } from './chart-values.ts';
 import { configDoc, configSchemaFile } from './config-doc.ts';
+import { metricsDoc } from './metrics-doc.ts';
 import { rbacDoc } from './rbac-doc.ts';
 
 /** A generated file: where it belongs, from the root of the repository, and what it must hold. */
@@ -31,6 +32,7 @@ export const generatedFiles: readonly GeneratedFile[] = [
   { file: `${chart}/README.md`, render: () => chartReadme(chartHead) },
   { file: 'config/zen-watcher.schema.json', render: configSchemaFile },
   { file: 'docs/configuration.md', render: configDoc },
+  { file: 'docs/metrics.md', render: metricsDoc },
   { file: 'docs/sources/audit-rules.md', render: auditRulesPage },
 ];
 

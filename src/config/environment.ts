@@ -42,6 +42,7 @@ export const settingVariables: readonly SettingVariable[] = [
   { name: 'LOG_LEVEL', path: 'log.level', read: levelOf },
   { name: 'METRICS_PORT', path: 'server.metricsPort', read: Number },
   { name: 'WATCHER_PORT', path: 'webhooks.port', read: Number },
+  { name: 'WATCHER_PORT', path: 'webhooks.port', read: Number },
   { name: behaviorMode, path: 'preset', read: presetOf },
 ];
 

@@ -1,5 +1,6 @@
 /** The waits of each source: its own, unless the configuration says otherwise. */
 import type { Waits } from '../pipeline/lifecycle.ts';
+import type { DueMs } from '../pipeline/open-events.ts';
 import { resourceIntakes } from '../sources/intakes.ts';
 import { reportKind } from '../sources/report-kind.ts';
 import type { Source } from '../sources/source.ts';
@@ -28,4 +29,9 @@ export function waitsOf(
   }
   const others = { graceMs: defaultGraceSeconds * 1000, quietMs: defaultQuietSeconds * 1000 };
   return (reportKind, word) => byKind.get(reportKind) ?? byWord.get(word) ?? others;
+}
+
+/** When an Active event is overdue, in milliseconds by severity. */
+export function dueMs({ due }: Config): DueMs {
+  return Object.fromEntries(Object.entries(due).map(([severity, hours]) => [severity, hours * 3_600_000])) as DueMs;
 }

@@ -10,8 +10,8 @@ import { messageOf } from '../lib/error-message.ts';
 export interface ProbeServerParts {
   readonly port: number;
   readonly host: string;
-  /** The exposition text and its content type. */
-  metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+  /** The exposition text and its content type; `accept`: what the request's header says. */
+  metrics(accept: string | undefined): Promise<{ readonly contentType: string; readonly text: string }>;
   /** What keeps it from being ready; undefined when it is. */
   notReady(): string | undefined;
   /** Serves what is none of these; false where it is nothing of its own either. */
@@ -37,7 +37,7 @@ export async function startProbeServer(parts: ProbeServerParts): Promise<ProbeSe
     switch (path) {
       case '/metrics':
         try {
-          const { contentType, text } = await parts.metrics();
+          const { contentType, text } = await parts.metrics(request.headers.accept);
           return answer(200, text, contentType);
         } catch (error) {
           return answer(500, `metrics cannot be rendered: ${messageOf(error)}\n`);

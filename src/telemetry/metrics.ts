@@ -7,10 +7,14 @@ import type { Balance } from '../pipeline/books.ts';
 import { accounts, discrepancy } from '../pipeline/books.ts';
 import type { BudgetState } from '../pipeline/budget.ts';
 import { dirtyReasons } from '../pipeline/holdings.ts';
+import type { OpenCount } from '../pipeline/open-events.ts';
 import type { GateCause } from '../pipeline/write-gates.ts';
 import { gateCauses } from '../pipeline/write-gates.ts';
 import type { Source } from '../sources/source.ts';
 import { rejectionReasons } from '../sources/source.ts';
+import { eventGauges } from './event-gauges.ts';
+import { Exemplars } from './exposition.ts';
+import { LabelBound, otherWords } from './label-bound.ts';
 
 /** What is read at each scrape. */
 export interface Gauges {
@@ -19,6 +23,8 @@ export interface Gauges {
   queueBytes(): number;
   dirtyReports(): number;
   ownEvents(): number;
+  /** Active events by source and severity. */
+  openEvents(): readonly OpenCount[];
   foreignEvents(): number;
   mutedEvents(): number;
   /** Own events that are not in the namespace that they belong to. */
@@ -53,13 +59,22 @@ export interface Metrics {
   readonly retries: Counter<'cause'>;
   readonly rereads: Counter<'reason'>;
   readonly rejections: Counter<'source' | 'reason'>;
-  readonly apiRequests: Counter<'verb' | 'resource' | 'code'>;
+  /** Counts a request to the API server; code 0 is "no answer". */
+  apiRequest(request: { readonly verb: string; readonly resource: string; readonly code: number }): void;
   readonly malformedLines: Counter<'resource'>;
-  readonly latency: Histogram;
+  /** A finding that was read so many seconds ago is on the server, as that event. */
+  detectedToWritten(seconds: number, event: string, now: Date): void;
+  /** By name of the histogram. */
+  readonly exemplars: ReadonlyMap<string, Exemplars>;
   readonly malformedMutes: Counter;
   readonly configValid: Gauge;
   readonly configReloads: Counter<'outcome'>;
 }
+
+/** Kinds of a cluster, and what a proxy may answer, are not ours to bound: so many combinations are told apart. */
+const mostRequestLabels = 400;
+const latencyName = 'zen_watcher_detected_to_written_seconds';
+const latencyBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 export const writeOutcomes = [
   'created',
@@ -79,7 +94,23 @@ export function createMetrics(sources: readonly Source[], gauges: Gauges, versio
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
   gaugesOf(registry, gauges, version);
-  budgetGauges(registers, gauges, new Set(sources.flatMap(({ emits }) => emits)));
+  const words = new Set(sources.flatMap(({ emits }) => emits));
+  budgetGauges(registers, gauges, words);
+  eventGauges(registry, words, () => gauges.openEvents());
+  const requests = new Counter({
+    name: 'zen_watcher_api_requests_total',
+    help: 'Requests to the API server, by verb, resource and status code (0: no answer).',
+    labelNames: ['verb', 'resource', 'code'],
+    registers,
+  });
+  const requestLabels = new LabelBound(mostRequestLabels);
+  const latency = new Histogram({
+    name: latencyName,
+    help: 'From reading a finding to its event being on the server.',
+    buckets: latencyBounds,
+    registers,
+  });
+  const exemplars = new Exemplars(latencyBounds);
   const metrics: Metrics = {
     registry,
     events: new Counter({
@@ -123,24 +154,23 @@ export function createMetrics(sources: readonly Source[], gauges: Gauges, versio
       labelNames: ['source', 'reason'],
       registers,
     }),
-    apiRequests: new Counter({
-      name: 'zen_watcher_api_requests_total',
-      help: 'Requests to the API server, by verb, resource and status code (0: no answer).',
-      labelNames: ['verb', 'resource', 'code'],
-      registers,
-    }),
+    apiRequest({ verb, resource, code }) {
+      const isOther = requestLabels.word(`${verb} ${resource} ${code}`) === otherWords;
+      requests.inc(
+        isOther ? { verb: otherWords, resource: otherWords, code: otherWords } : { verb, resource, code: String(code) },
+      );
+    },
     malformedLines: new Counter({
       name: 'zen_watcher_malformed_watch_lines_total',
       help: 'Lines of a watch that were no watch events.',
       labelNames: ['resource'],
       registers,
     }),
-    latency: new Histogram({
-      name: 'zen_watcher_detected_to_written_seconds',
-      help: 'From reading a finding to its event being on the server.',
-      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
-      registers,
-    }),
+    detectedToWritten(seconds, event, now) {
+      latency.observe(seconds);
+      exemplars.observe({ event, value: seconds, atMs: now.getTime() });
+    },
+    exemplars: new Map([[latencyName, exemplars]]),
     malformedMutes: new Counter({
       name: 'zen_watcher_malformed_mutes_total',
       help: 'Annotations that should mute an event but say no time.',

@@ -16,6 +16,7 @@ import { isWriting } from '../pipeline/intent.ts';
 import type { GateCause } from '../pipeline/write-gates.ts';
 import { isGateCause } from '../pipeline/write-gates.ts';
 import type { Rejection } from '../sources/source.ts';
+import { LabelBound, otherWords } from './label-bound.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -38,6 +39,8 @@ export interface ReporterParts {
 /** Troubles remembered, so that each is told once. */
 const rememberedTroubles = 2_000;
 const maximumMessageCharacters = 300;
+/** A cluster may have any number of kinds of constraints. */
+const mostInformers = 100;
 
 const hints: Readonly<Record<RetryCause, string>> = {
   unavailable: 'events wait in the queue and are written when the API server answers again',
@@ -54,6 +57,7 @@ export class Reporter {
   readonly #told = new LRUCache<string, true>({ max: rememberedTroubles });
   readonly #informers = new Map<string, InformerView>();
   readonly #notLiveSinceMs = new Map<string, number>();
+  readonly #lineResources = new LabelBound(mostInformers);
   readonly #writeTroubles = new Set<RetryCause>();
   #isUnreachable = false;
 
@@ -65,13 +69,13 @@ export class Reporter {
   watch(resource: string, informer: InformerView): void {
     this.#informers.set(resource, informer);
     this.#notLiveSinceMs.set(resource, this.#parts.clock.monotonicMs());
-    this.#parts.metrics.malformedLines.inc({ resource }, 0);
+    this.#parts.metrics.malformedLines.inc({ resource: this.#lineResources.word(resource) }, 0);
   }
 
-  /** What the metrics say of every informer. */
+  /** What the metrics say of every informer; of those beyond the bound together, as `other`. */
   informers() {
     const nowMs = this.#parts.clock.monotonicMs();
-    return [...this.#informers].map(([resource, informer]) => {
+    const all = [...this.#informers].map(([resource, informer]) => {
       const since = this.#notLiveSinceMs.get(resource);
       const isExpected = informer.state.kind !== 'absent';
       return {
@@ -81,6 +85,17 @@ export class Reporter {
         staleSeconds: since === undefined || !isExpected ? 0 : (nowMs - since) / 1000,
       };
     });
+    const others = all.splice(mostInformers);
+    if (others.length === 0) return all;
+    return [
+      ...all,
+      {
+        resource: otherWords,
+        isLive: others.every(({ isLive }) => isLive),
+        objects: others.reduce((sum, { objects }) => sum + objects, 0),
+        staleSeconds: Math.max(...others.map(({ staleSeconds }) => staleSeconds)),
+      },
+    ];
   }
 
   informerChanged(resource: string, change: InformerChange): void {
@@ -98,7 +113,7 @@ export class Reporter {
   }
 
   malformedLine(resource: string, message: string): void {
-    this.#parts.metrics.malformedLines.inc({ resource });
+    this.#parts.metrics.malformedLines.inc({ resource: this.#lineResources.word(resource) });
     this.#parts.logger.warn('the API server sent a malformed watch line', { resource, reason: brief(message) });
   }
 
@@ -132,7 +147,8 @@ export class Reporter {
     const { facts } = intent;
     if (ending.kind === 'created') {
       metrics.events.inc({ source: intent.source, category: facts.category, severity: facts.severity });
-      metrics.latency.observe((monotonicMs - intent.readAtMs) / 1000);
+      const seconds = (monotonicMs - intent.readAtMs) / 1000;
+      metrics.detectedToWritten(seconds, intent.key, this.#parts.clock.now());
     }
     if (ending.kind === 'created') this.#parts.logger[level]('event created', eventFields(intent, facts));
     else if (ending.kind === 'reopened') this.#parts.logger[level]('event reopened', eventFields(intent, facts));

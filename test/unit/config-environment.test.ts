@@ -18,6 +18,7 @@ const olderNames = [
   'AUTO_DETECT_ENABLED',
   'LOG_LEVEL',
   'METRICS_PORT',
+  'WATCHER_PORT',
   'CLUSTER_ID',
   'DEDUP_WINDOW',
   'FALCO_BUFFER_SIZE',
