@@ -45,8 +45,9 @@ export function documentsOf(body: Buffer, form: BodyForm, deliveryId?: string): 
   const values = sliceValues(bytes);
   const [only] = values;
   if (only === undefined) return { problem: 'not-json', message: 'is empty' };
-  // One document after the other, as forwarders write them.
-  if (values.length > 1) return eachOf(bytes, values, (index) => `document ${index + 1}`, deliveryId);
+  // One document after the other, as forwarders write them; words are none.
+  if (values.length > 1 && (bytes[only.start] === brace || bytes[only.start] === bracket))
+    return eachOf(bytes, values, (index) => `document ${index + 1}`, deliveryId);
   if (form === 'cloudevent') return enveloped(bytes, [only]);
   const list = sliceList(bytes, only.start);
   if (list !== undefined && bytes[only.start] === bracket) {
@@ -57,7 +58,7 @@ export function documentsOf(body: Buffer, form: BodyForm, deliveryId?: string): 
     const type = typeOfItems(bytes, only, list.list);
     if (type !== undefined) return itemsOf(bytes, list.items, type, deliveryId);
   }
-  const whole = parse(bytes, only);
+  const whole = parse(bytes, { start: only.start, end: bytes.length });
   if ('problem' in whole) return { problem: 'not-json', message: whole.problem };
   const fields = asFields(whole.value);
   if (fields === undefined) return { problem: 'not-json', message: 'is no object and no list of objects' };
@@ -65,6 +66,7 @@ export function documentsOf(body: Buffer, form: BodyForm, deliveryId?: string): 
 }
 
 const bracket = 0x5b;
+const brace = 0x7b;
 
 type Parsed = { readonly value: unknown } | { readonly problem: string };
 

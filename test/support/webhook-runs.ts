@@ -1,0 +1,215 @@
+/** What webhooks must withstand, on a real control plane: in small by `npm test`, in full by `npm run test:webhooks`. */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StoredEvent } from '../../src/api/stored-event.ts';
+import { tallyOf } from './audit-log.ts';
+import type { DaemonProcess, DaemonSettings, TestDaemon } from './daemon.ts';
+import { linesOf, ready, scrape } from './daemon.ts';
+import type { Home, Stage } from './stage.ts';
+import { TcpGate } from './tcp-gate.ts';
+import { until } from './until.ts';
+import { alert, deletion, eventList, WebhookSender } from './webhook-sender.ts';
+
+/** Webhooks that anybody may send to, and nothing else in the cluster that reports. */
+export function webhooksOnly(config: Readonly<Record<string, unknown>> = {}): DaemonSettings {
+  const open = { open: true, maxInFlight: 1_000 };
+  return {
+    config: {
+      sources: { 'kubernetes-events': { enabled: false } },
+      webhooks: { port: 0, host: '127.0.0.1', routes: { falco: open, audit: open, kubearmor: open, sarif: open } },
+      budget: { events: 1_000_000 },
+      ...config,
+    },
+  };
+}
+
+/** The port of the webhooks of a daemon. */
+export function webhookPort(daemon: TestDaemon): number {
+  const [line] = linesOf(daemon, 'webhooks are served');
+  assert.ok(line, 'no webhooks are served');
+  return Number(line['port']);
+}
+
+/** status.count by what was found: the rule of an alert, the name of a namespace that was deleted. */
+export function countsOf(events: readonly StoredEvent[]): Map<string, number> {
+  const nameOf = ({ source, resource, details }: StoredEvent['spec']) =>
+    source === 'audit' ? resource?.name : details?.['rule'];
+  return new Map(events.map(({ spec, status }) => [String(nameOf(spec)), status?.count ?? 1]));
+}
+
+/** Has something done when all is over, however it ends. */
+export type CleanUp = (end: () => Promise<void>) => void;
+
+const isTaken = (status: number) => status === 200 || status === 202;
+
+/** Identical alerts on one connection, then different ones: one event that counts them all, and one event each. */
+export async function burst(
+  stage: Stage,
+  size: { readonly identical: number; readonly different: number; readonly events: number },
+  cleanUp: CleanUp,
+) {
+  const home = await stage.home('events');
+  const daemon = await stage.daemonProcess(home, webhooksOnly({ budget: { events: size.events } }));
+  await ready(daemon);
+  const sender = new WebhookSender(webhookPort(daemon), '/falco/webhook');
+  cleanUp(() => sender.close());
+  const begin = performance.now();
+  for (let index = 0; index < size.identical; index += 1) assert.equal(await sender.send(alert('Same')), 200);
+  const identicalMs = performance.now() - begin;
+  const writes = () => tallyOf(stage.audit.writes(home.namespace).filter(({ user }) => user === home.account.user));
+  const writesOfOne = writes();
+  assert.ok(
+    Object.values(writesOfOne).reduce((sum, count) => sum + count, 0) <= 2 + identicalMs / 9_000,
+    JSON.stringify(writesOfOne),
+  );
+
+  const rules = Array.from({ length: size.different }, (_, index) => `Rule ${index}`);
+  const secondBegin = performance.now();
+  const statuses = await sender.sendAll(rules.map(alert));
+  const differentMs = performance.now() - secondBegin;
+  assert.deepEqual([...new Set(statuses)], [200]);
+  // To make room for its summary, the budget may fold one that was written before.
+  const { missing: folded } = await until('all to be on the server or folded', async () => {
+    const there = countsOf(await stage.events(home.namespace));
+    const missing = rules.filter((rule) => !there.has(rule)).length + (there.has('Same') ? 0 : 1);
+    return (await scrape(daemon)).value('zen_watcher_folded_findings', { source: 'falco' }) === missing
+      ? { missing }
+      : undefined;
+  });
+  const scraped = await scrape(daemon);
+  assert.equal(scraped.value('zen_watcher_webhook_refused_total'), 0);
+  assert.equal(
+    scraped.value('zen_watcher_webhook_requests_total', { endpoint: '/falco/webhook', status: '200' }),
+    size.identical + size.different,
+  );
+  assert.equal(scraped.value('zen_watcher_books_discrepancy'), 0);
+  assert.equal(scraped.received, size.identical + size.different);
+  assert.equal(await daemon.end('SIGTERM'), 0);
+  const counts = countsOf(await stage.events(home.namespace));
+  assert.equal(counts.get('Same'), size.identical, 'what was put off is written at the end in order');
+  assert.ok(counts.size <= size.events);
+  return {
+    identicalMs: Math.round(identicalMs),
+    differentMs: Math.round(differentMs),
+    writesOfOne,
+    folded,
+    writes: writes(),
+  };
+}
+
+/** Alerts and audit batches while the API server cannot be reached for a while: nothing that was answered is missing afterwards. */
+export async function outage(
+  stage: Stage,
+  size: { readonly seconds: number; readonly senders: number },
+  cleanUp: CleanUp,
+) {
+  const home = await stage.home('events');
+  const gate = await TcpGate.open(stage.controlPlane.server);
+  const daemon = await stage.daemonProcess(home, webhooksOnly(), gate.url);
+  await ready(daemon);
+  const port = webhookPort(daemon);
+  const falco = new WebhookSender(port, '/falco/webhook', { connections: size.senders });
+  const audit = new WebhookSender(port, '/audit/webhook', { connections: size.senders });
+  const taken = new Map<string, number>();
+  let isOver = false;
+  const alerts = Array.from({ length: size.senders }, async (_, number) => {
+    for (let index = 0; !isOver; index += 1) {
+      // Every other one is a repeat of one that everybody tells.
+      const rule = index % 2 === 0 ? `Rule ${number} ${index}` : `Shared ${index % 7}`;
+      if (isTaken(await falco.send(alert(rule)))) taken.set(rule, (taken.get(rule) ?? 0) + 1);
+      await sleep(5);
+    }
+  });
+  let batches = 0;
+  let sendings = 0;
+  // Whatever comes of it, nobody goes on sending.
+  cleanUp(async () => {
+    isOver = true;
+    await Promise.all([falco.close(), audit.close()]);
+    await gate.close();
+  });
+  const audits = Array.from({ length: 2 }, async (_, number) => {
+    for (let index = 0; !isOver; index += 1) {
+      const names = Array.from({ length: 20 }, (_, item) => `team-${number}-${index - (item % 3)}-${item}`);
+      const list = eventList(names.map((name, item) => deletion(name, `${number}-${index}-${item}`)));
+      const sent = await audit.sendUntilTaken(list, 200);
+      sendings += sent;
+      batches += 1;
+      for (const name of names) taken.set(name, (taken.get(name) ?? 0) + 1);
+    }
+  });
+  await until('something', () => taken.size > 20);
+  gate.shut();
+  await sleep(size.seconds * 1000);
+  await until('a batch that has to come again', () => (audit.statuses[503] ?? 0) > 0);
+  const statusesWhile = { falco: { ...falco.statuses }, audit: { ...audit.statuses } };
+  gate.reopen();
+  await until('it goes on', () => batches > 5 && (audit.statuses[200] ?? 0) > (statusesWhile.audit[200] ?? 0));
+  isOver = true;
+  await Promise.all([...alerts, ...audits]);
+  const figures = { falco: falco.statuses, audit: audit.statuses, batches, sendings, events: taken.size };
+  assert.ok(sendings > batches, `no batch had to come again: ${JSON.stringify({ ...figures, statusesWhile })}`);
+  await assertCounts(stage, home, daemon, taken);
+  return figures;
+}
+
+/** After an end in order: the counts are what was answered, to the unit. */
+async function assertCounts(
+  stage: Stage,
+  home: Home,
+  daemon: DaemonProcess,
+  taken: ReadonlyMap<string, number>,
+): Promise<void> {
+  const last = await scrape(daemon);
+  assert.equal(last.value('zen_watcher_books_discrepancy'), 0);
+  assert.equal(await daemon.end('SIGTERM'), 0);
+  const counts = countsOf(await stage.events(home.namespace));
+  const differing = [...taken].filter(([name, count]) => counts.get(name) !== count);
+  assert.deepEqual(
+    differing.slice(0, 5).map(([name, count]) => `${name}: answered ${count}, counted ${counts.get(name)}`),
+    [],
+  );
+}
+
+/** The daemon ends under load. What was answered 200 is there; after an end in order also what was answered 202, to the unit. */
+export async function endUnderLoad(
+  stage: Stage,
+  signal: 'SIGTERM' | 'SIGKILL',
+  size: { readonly senders: number; readonly alerts: number },
+  cleanUp: CleanUp,
+) {
+  const home = await stage.home('events');
+  const daemon = await stage.daemonProcess(home, webhooksOnly());
+  await ready(daemon);
+  const falco = new WebhookSender(webhookPort(daemon), '/falco/webhook', { connections: size.senders });
+  const taken = new Map<string, number>();
+  const unanswered = new Set<string>();
+  let ending: Promise<number | null> | undefined;
+  let isOver = false;
+  cleanUp(async () => {
+    isOver = true;
+    await falco.close();
+  });
+  const alerts = Array.from({ length: size.senders }, async (_, number) => {
+    for (let index = 0; !isOver; index += 1) {
+      const rule = index % 3 === 2 ? `Shared ${index % 7}` : `Rule ${number} ${index}`;
+      const status = await falco.send(alert(rule));
+      if (isTaken(status)) taken.set(rule, (taken.get(rule) ?? 0) + 1);
+      else if (status === 0) {
+        unanswered.add(rule);
+        await sleep(20);
+      }
+      if (taken.size >= size.alerts) ending ??= daemon.end(signal).finally(() => (isOver = true));
+    }
+  });
+  await Promise.all(alerts);
+  assert.equal(await ending, signal === 'SIGTERM' ? 0 : null);
+  const counts = countsOf(await stage.events(home.namespace));
+  const missing = [...taken.keys()].filter((rule) => !counts.has(rule));
+  assert.deepEqual(missing, [], 'answered, and not on the server');
+  if (signal === 'SIGTERM') {
+    const differing = [...taken].filter(([rule, count]) => counts.get(rule) !== count && !unanswered.has(rule));
+    assert.deepEqual(differing, [], 'counted otherwise than answered');
+  }
+  return { statuses: falco.statuses, events: counts.size };
+}
