@@ -71,20 +71,34 @@ export function eventInformer({ informing, namespace, own, reconciler, reporter 
   return informer;
 }
 
-/** Pods, for their owners: metadata only. */
-export function podInformer({ informing, pods, reconciler, reporter }: CoreInformersParts): Informer {
+/** Pods, for their owners: metadata only. Of all namespaces, or of the named ones by an informer each. */
+export function podInformers(parts: CoreInformersParts, watched: readonly string[] | undefined): readonly Informer[] {
+  const informers: readonly Informer[] = (watched ?? [undefined]).map((namespace) =>
+    podInformer(parts, namespace, () => {
+      if (informers.every(({ isSynced }) => isSynced)) parts.pods.listed();
+    }),
+  );
+  return informers;
+}
+
+function podInformer(
+  { informing, pods, reporter, reconciler }: CoreInformersParts,
+  namespace: string | undefined,
+  listed: () => void,
+): Informer {
+  const resource = namespace === undefined ? 'pods' : `pods in ${namespace}`;
   const informer = new Informer(
-    { ...informing, group: '', resource: 'pods', versions: ['v1'], namespaced: true, shape: 'metadata' },
+    { ...informing, group: '', resource: 'pods', versions: ['v1'], namespaced: true, namespace, shape: 'metadata' },
     {
-      ...telling('pods', reporter),
+      ...telling(resource, reporter),
       object(pod) {
         if (pods.add(pod)) reconciler.podAppeared(pod.metadata.namespace ?? '', pod.metadata.name);
       },
       gone: (podNamespace, name) => pods.remove(podNamespace, name),
-      listingComplete: () => pods.listed(),
+      listingComplete: listed,
     },
   );
-  reporter.watch('pods', informer);
+  reporter.watch(resource, informer);
   return informer;
 }
 

@@ -13,6 +13,7 @@ import { clusterView } from './cluster-view.ts';
 import { readContextsOf, sourcesOn } from './config/read-contexts.ts';
 import { ruleSettings } from './config/rules-schema.ts';
 import type { Config } from './config/schema.ts';
+import { configMapNamespaces } from './config/schema.ts';
 import { dueMs, waitsOf } from './config/waits.ts';
 import type { ConfigListener } from './config/watch.ts';
 import { absentPaths, sourcesWithRoute } from './config/webhook-routes.ts';
@@ -72,6 +73,7 @@ export interface DaemonParts {
     | {
         readonly reflector?: Partial<ReflectorTiming>;
         readonly discoveryMs?: number;
+        readonly relistMs?: number;
         readonly sweepMs?: number;
         readonly signalStepsMs?: readonly number[];
         readonly summaryMs?: number;
@@ -244,6 +246,9 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     queue,
     reporter,
     clock,
+    watchNamespaces: config.watch.namespaces,
+    configMapNamespaces: configMapNamespaces(config),
+    relistMs: timing?.relistMs,
     context: readContextsOf(config, sources),
     policyGone: () => sweeper.soon(),
     namespaceGone: () => sweeper.soon(),

@@ -6,7 +6,7 @@
  * Each decides by what came before it. The tools' resources come and go with what the server serves.
  */
 import type { CoreInformersParts } from './core-informers.ts';
-import { eventInformer, namespaceInformer, podInformer } from './core-informers.ts';
+import { eventInformer, namespaceInformer, podInformers } from './core-informers.ts';
 import type { ServedResources } from './kube/discovery.ts';
 import { Discovery } from './kube/discovery.ts';
 import type { Informer } from './kube/informer.ts';
@@ -27,8 +27,8 @@ export class Inputs {
   readonly #parts: InputsParts;
   readonly #discovery: Discovery;
   readonly #events: Informer;
-  readonly #pods: Informer;
-  readonly #namespaces: Informer;
+  readonly #pods: readonly Informer[];
+  readonly #namespaces: Informer | undefined;
   readonly #policies: PolicyInformers;
   readonly #reports: ReportInformers;
   readonly #dirty: DirtyReports;
@@ -50,10 +50,13 @@ export class Inputs {
       take: (key, document) => this.#reports.take(key, document),
       failed: (key, error) => reporter.rereadFailed(key, error),
     });
-    this.#policies = new PolicyInformers({ ...parts, informer: informing });
+    // Policies of the whole cluster would have to be known: in some namespaces they say nothing.
+    const sources = parts.watchNamespaces === undefined ? parts.sources : [];
+    this.#policies = new PolicyInformers({ ...parts, sources, informer: informing });
     this.#events = eventInformer(parts);
-    this.#pods = podInformer(parts);
-    this.#namespaces = namespaceInformer(parts);
+    this.#pods = podInformers(parts, parts.watchNamespaces);
+    // They can only be listed in the whole cluster.
+    this.#namespaces = parts.watchNamespaces === undefined ? namespaceInformer(parts) : undefined;
     this.#discovery = new Discovery(
       { client, random, intervalMs: parts.discoveryMs },
       {
@@ -100,7 +103,8 @@ export class Inputs {
     this.#isStopped = true;
     this.#discovery.stop();
     this.#dirty.stop();
-    await Promise.all([this.#reports.stop(), this.#pods.stop(), this.#namespaces.stop(), this.#policies.stop()]);
+    const core = [...this.#pods, this.#namespaces].map((informer) => informer?.stop());
+    await Promise.all([this.#reports.stop(), this.#policies.stop(), ...core]);
   }
 
   /** After stopReports(). */
@@ -139,16 +143,16 @@ export class Inputs {
   }
 
   async #open(): Promise<void> {
-    await Promise.all([
-      this.#events.synced(),
-      this.#namespaces.follow(undefined).then(() => this.#namespaces.settled()),
-    ]);
+    await Promise.all([this.#events.synced(), listOnce(this.#namespaces)]);
     const needsPods = this.#parts.sources.some((source) => source.needsPods);
-    if (needsPods && !this.#isStopped) {
-      await this.#pods.follow(undefined);
-      await this.#pods.settled();
-    }
+    if (needsPods && !this.#isStopped) await Promise.all(this.#pods.map(listOnce));
     this.#isOpen = true;
     if (!this.#isStopped) this.#reports.follow(this.#served);
   }
+}
+
+/** Starts an informer of a core resource; resolves when its first listing is complete, or known to be impossible. */
+async function listOnce(informer: Informer | undefined): Promise<void> {
+  await informer?.follow(undefined);
+  await informer?.settled();
 }

@@ -1,23 +1,29 @@
-/** The informers of all sources, each feeding its intake: where src/kube and src/pipeline meet for input. */
+/** The informers of all sources and of ConfigMaps, each feeding its intake: where src/kube and src/pipeline meet for input. */
+import { configMapCollections, configMapOwner } from './config-map-collections.ts';
 import type { ServedResources } from './kube/discovery.ts';
 import type { InformerOptions } from './kube/informer.ts';
-import { Informer } from './kube/informer.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Books } from './pipeline/books.ts';
+import { ConfigMapIntake } from './pipeline/config-map-intake.ts';
 import type { DirtyReports } from './pipeline/dirty-reports.ts';
 import { Intake } from './pipeline/intake.ts';
 import type { KindState } from './pipeline/lifecycle.ts';
+import { LookAgain } from './pipeline/look-again.ts';
 import type { Reconciler } from './pipeline/reconciler.ts';
 import type { ObjectKey } from './pipeline/report-table.ts';
-import { objectKey, parseObjectKey } from './pipeline/report-table.ts';
 import type { WorkQueue } from './pipeline/work-queue.ts';
 import { resourceIntakes } from './sources/intakes.ts';
-import { reportKind } from './sources/report-kind.ts';
-import type { RawDocument, ReadContext, ResourceIntake, Source } from './sources/source.ts';
+import type { Format, GroupIntake, RawDocument, ReadContext, Source } from './sources/source.ts';
 import type { Reporter } from './telemetry/reporter.ts';
+import type { DocumentIntake, WatchedCollection } from './watched-reports.ts';
+import { WatchedReports } from './watched-reports.ts';
 
 export interface ReportInformersParts {
   readonly sources: readonly Source[];
+  /** The only namespaces whose reports are looked at, and none of the cluster's; undefined: all. */
+  readonly watchNamespaces: readonly string[] | undefined;
+  /** Namespaces whose ConfigMaps are looked at. */
+  readonly configMapNamespaces: readonly string[];
   readonly informer: Pick<InformerOptions, 'client' | 'clock' | 'random' | 'timing'>;
   readonly reconciler: Reconciler;
   readonly books: Books;
@@ -25,161 +31,171 @@ export interface ReportInformersParts {
   readonly dirty: () => DirtyReports;
   readonly reporter: Reporter;
   readonly clock: Clock;
+  /** How long until a weak watch is checked by a listing. */
+  readonly relistMs?: number | undefined;
   /** What the configuration says to the formats of a source. */
-  context(source: string): Pick<ReadContext, 'isOn' | 'isTrusted'>;
+  context(source: string): Omit<ReadContext, 'now' | 'carrier'>;
 }
 
-interface Watched {
-  readonly source: Source;
-  readonly resource: ResourceIntake;
-  readonly informer: Informer;
-  readonly intake: Intake;
-  /** Monotonic milliseconds when its state last changed. */
-  changedMs: number;
-}
+const defaultRelistMs = 30 * 60_000;
 
 export class ReportInformers {
   readonly #parts: ReportInformersParts;
-  readonly #watched: readonly Watched[];
+  readonly #watched: WatchedReports[] = [];
+  readonly #configMaps: ConfigMapIntake;
+  /** Groups of which every resource is watched, with what reads them. */
+  readonly #groups: { readonly source: Source; readonly intake: GroupIntake }[] = [];
+  readonly #lookAgain: LookAgain;
   readonly #startedMs: number;
 
   constructor(parts: ReportInformersParts) {
+    const { clock, sources } = parts;
     this.#parts = parts;
-    this.#startedMs = parts.clock.monotonicMs();
-    this.#watched = parts.sources.flatMap((source) =>
-      resourceIntakes(source).map((resource) => this.#watch(source, resource)),
-    );
+    this.#startedMs = clock.monotonicMs();
+    this.#configMaps = new ConfigMapIntake({
+      ...parts,
+      owner: configMapOwner,
+      contextOf: parts.context,
+      rejected: (source, key, rejection) => parts.reporter.rejected(source, key, rejection),
+      reread: (key) => parts.dirty().add(key, 0),
+    });
+    this.#lookAgain = new LookAgain({ clock, due: (key) => parts.dirty().add(key, 0) });
+    for (const source of sources) {
+      for (const resource of resourceIntakes(source)) this.#watchSource(source, resource, resource.format);
+      for (const intake of source.intakes) if (intake.via === 'group') this.#groups.push({ source, intake });
+    }
+    this.#watchConfigMaps();
   }
 
   /** True when every informer has told a whole listing, or is known to have none to tell. */
   get isSettled(): boolean {
-    return this.#watched.every(
-      ({ informer }) => informer.isSynced || ['absent', 'forbidden'].includes(informer.state.kind),
-    );
+    return this.#watched.every(({ isRead, state }) => isRead || state === 'absent' || state === 'forbidden');
   }
 
   /** True when what all reports say is known, but for those that cannot be read at all. */
   get isRead(): boolean {
-    const { sources, reconciler } = this.#parts;
-    return sources.every(
-      ({ name }) =>
-        reconciler.isSettled(name) ||
-        !this.#watched.some(({ source }) => source.name === name) ||
-        this.#watched.some(({ source, informer }) => source.name === name && informer.state.kind === 'forbidden'),
+    const owners = new Set(this.#watched.map(({ owner }) => owner));
+    return [...owners].every(
+      (owner) =>
+        this.#parts.reconciler.isSettled(owner) ||
+        this.#watched.some((one) => one.owner === owner && one.state === 'forbidden'),
     );
   }
 
-  /** Whether the cluster serves any resource of the source. */
+  /** Whether the cluster has anything of the source: a resource of it is served, or a ConfigMap holds a report of it. */
   isServed(source: string): boolean {
-    return this.#watched.some(
-      (one) => one.source.name === source && !['absent', 'starting'].includes(one.informer.state.kind),
+    return (
+      this.#watched.some((one) => one.owner === source && one.state !== 'absent' && one.state !== 'starting') ||
+      this.#configMaps.holds(source)
     );
   }
 
   /**
    * Whether the reports of a kind can be seen. What no source reads (any more) is gone since the start of the process:
-   * nobody watched before.
+   * nobody watched before. Of several collections of a kind (ConfigMaps of namespaces) one that can be seen is enough,
+   * once the others were tried.
    */
   kindState(kind: string): KindState {
-    const watched = this.#watched.find(({ resource }) => reportKind(resource) === kind);
-    if (watched === undefined) return { kind: 'gone', sinceMs: this.#startedMs };
-    const { informer, source, changedMs } = watched;
-    switch (informer.state.kind) {
-      case 'absent':
-        return { kind: 'gone', sinceMs: changedMs };
-      case 'forbidden':
-      case 'stale':
-        return { kind: 'silent', sinceMs: changedMs };
-      default:
-        return { kind: this.#parts.reconciler.isSettled(source.name) ? 'listed' : 'listing' };
-    }
+    const watched = this.#watched.filter((one) => one.kind === kind);
+    const [first] = watched;
+    if (first === undefined) return { kind: 'gone', sinceMs: this.#startedMs };
+    const sinceMs = Math.max(...watched.map(({ changedMs }) => changedMs));
+    if (watched.every(({ state }) => state === 'absent')) return { kind: 'gone', sinceMs };
+    if (watched.every(({ state }) => ['absent', 'forbidden', 'stale'].includes(state)))
+      return { kind: 'silent', sinceMs };
+    return { kind: this.#parts.reconciler.isSettled(first.owner) ? 'listed' : 'listing' };
   }
 
   /** Starts and stops informers by what the server serves. */
   follow(served: ServedResources): void {
-    for (const { informer } of this.#watched) void informer.follow(served);
+    this.#discover(served);
+    for (const one of this.#watched) one.follow(one.collection.group === '' ? undefined : served);
   }
 
   /** Has every report read again, from one listing each, and not one request per report. */
   retell(): void {
-    for (const { informer } of this.#watched) informer.retell();
+    for (const one of this.#watched) one.retell();
   }
 
   /** Reads a report anew; undefined when it is gone. */
-  async reread(key: ObjectKey): Promise<RawDocument | undefined> {
-    const { namespace, name } = parseObjectKey(key);
-    const { informer, resource } = this.#find(key);
-    const object = await informer.get(namespace, name);
-    return object === undefined ? undefined : { kind: resource.kind, ...object };
+  reread(key: ObjectKey): Promise<RawDocument | undefined> {
+    return this.#find(key).reread(key);
   }
 
   /** Takes in what was read anew. */
   take(key: ObjectKey, document: RawDocument | undefined): void {
-    const { intake } = this.#find(key);
-    if (document === undefined) intake.gone(key);
-    else intake.read(key, parseObjectKey(key).namespace, document);
+    this.#find(key).take(key, document);
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#watched.map(({ informer }) => informer.stop()));
+    this.#lookAgain.stop();
+    await Promise.all(this.#watched.map((one) => one.stop()));
   }
 
-  #watch(source: Source, resource: ResourceIntake): Watched {
-    const { reporter, reconciler, books, clock, queue } = this.#parts;
-    const label = `${resource.resource}.${resource.group}`;
-    const keyOf = (namespace: string | undefined, name: string): ObjectKey =>
-      objectKey({ apiVersion: `${resource.group}/`, kind: resource.kind, name, ...(namespace ? { namespace } : {}) });
+  /** Kinds of a group appear when users make them; one that vanishes stays known as absent. */
+  #discover(served: ServedResources): void {
+    for (const { source, intake } of this.#groups) {
+      for (const [key, { kind, namespaced, versions }] of served) {
+        const [group = '', resource = ''] = key.split('/');
+        const isWanted = group === intake.group && namespaced === intake.namespaced && kind !== '';
+        if (!isWanted || !intake.versions.some((version) => versions.includes(version))) continue;
+        if (this.#watched.some(({ collection }) => collection.group === group && collection.kind === kind)) continue;
+        const collection = { group, versions: intake.versions, resource, kind, namespaced };
+        this.#watchSource(source, collection, intake.format);
+        this.#settle(source.name);
+      }
+    }
+  }
+
+  #watchSource(source: Source, collection: WatchedCollection, format: Format): void {
+    const { reporter, reconciler, books, clock } = this.#parts;
     const intake = new Intake({
       source: source.name,
-      format: resource.format,
+      format,
       context: this.#parts.context(source.name),
       reconciler,
       books,
       clock,
       rejected: (key, rejection) => reporter.rejected(source.name, key, rejection),
     });
-    const informer = new Informer(
-      { ...this.#parts.informer, ...resource, shape: 'full' },
-      {
-        listingBegan: () => {},
-        object: (object) => {
-          const { namespace, name } = object.metadata;
-          const key = keyOf(namespace, name);
-          this.#parts.dirty().forget(key);
-          intake.read(key, namespace ?? '', { kind: resource.kind, ...object });
-        },
-        gone: (namespace, name) => {
-          const key = keyOf(namespace, name);
-          this.#parts.dirty().forget(key);
-          intake.gone(key);
-        },
-        listingComplete: () => this.#settle(source),
-        stateChanged: (state) => {
-          watched.changedMs = clock.monotonicMs();
-          reporter.informerChanged(label, state);
-          this.#settle(source);
-        },
-        malformed: (message) => reporter.malformedLine(label, message),
-        room: () => queue.room(),
-      },
-    );
-    reporter.watch(label, informer);
-    const watched: Watched = { source, resource, informer, intake, changedMs: clock.monotonicMs() };
-    return watched;
+    for (const within of this.#placesOf(collection)) this.#watch(source.name, { ...collection, ...within }, intake);
   }
 
-  /** Absence means something once everything that the source has on the server was listed. */
-  #settle(source: Source): void {
+  /** Where a collection is watched: everywhere, in the named namespaces, or nowhere. */
+  #placesOf({ namespaced }: WatchedCollection): readonly { readonly namespace?: string }[] {
+    const { watchNamespaces } = this.#parts;
+    if (watchNamespaces === undefined) return [{}];
+    return namespaced ? watchNamespaces.map((namespace) => ({ namespace })) : [];
+  }
+
+  #watchConfigMaps(): void {
+    for (const { readers, collection } of configMapCollections(this.#parts.sources, this.#parts.configMapNamespaces)) {
+      this.#watch(configMapOwner, collection, this.#configMaps.selection(readers));
+    }
+  }
+
+  #watch(owner: string, collection: WatchedCollection, intake: DocumentIntake): void {
+    const { informer, queue, reporter, clock, dirty, relistMs = defaultRelistMs } = this.#parts;
+    const lookAgain = (key: ObjectKey, at: Date | undefined) => this.#lookAgain.set(key, at);
+    const changed = () => this.#settle(owner);
+    const rest = { informer, queue, reporter, clock, dirty, relistMs, lookAgain, changed };
+    this.#watched.push(new WatchedReports({ owner, collection, intake, ...rest }));
+  }
+
+  /** Absence means something once everything that the owner has on the server was read. */
+  #settle(owner: string): void {
     const isSettled = this.#watched
-      .filter((one) => one.source === source)
-      .every(({ informer }) => informer.isSynced || informer.state.kind === 'absent');
-    this.#parts.reconciler.setSettled(source.name, isSettled);
+      .filter((one) => one.owner === owner)
+      .every(({ isRead, state }) => isRead || state === 'absent');
+    this.#parts.reconciler.setSettled(owner, isSettled);
   }
 
-  #find(key: ObjectKey): Watched {
-    const { group, kind } = parseObjectKey(key);
-    const found = this.#watched.find(({ resource }) => resource.group === group && resource.kind === kind);
-    if (found === undefined) throw new Error(`no source reads ${kind}.${group}`);
-    return found;
+  /** Of several collections the one that has the object; else any, which will not find it. */
+  #find(key: ObjectKey): WatchedReports {
+    const found = this.#watched.filter((one) => one.covers(key));
+    const [, , namespace = '', name = ''] = key.split('|');
+    const holding = found.find((one) => one.has(namespace, name)) ?? found[0];
+    if (holding === undefined) throw new Error(`no source reads ${key.split('|', 2).reverse().join('.')}`);
+    return holding;
   }
 }

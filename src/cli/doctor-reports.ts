@@ -89,7 +89,7 @@ function collectionsOf(intake: Intake, served: ServedResources): (Collection | {
       ? [intake.resource]
       : [...served.keys()].filter((key) => key.startsWith(`${group}/`)).map((key) => key.slice(group.length + 1));
   return resources.flatMap((resource): (Collection | { readonly unread: string })[] => {
-    const there = served.get(`${group}/${resource}`);
+    const there = served.get(`${group}/${resource}`)?.versions;
     if (there === undefined) return [];
     const version = versions.find((each) => there.includes(each));
     if (version === undefined) {

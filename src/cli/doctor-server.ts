@@ -67,7 +67,7 @@ function clockCheck(date: string | readonly string[] | undefined, now: Date): Ch
 }
 
 function crdCheck(served: ServedResources): Check {
-  const versions = served.get(`${group}/${plural}`) ?? [];
+  const versions = served.get(`${group}/${plural}`)?.versions ?? [];
   if (versions.includes(version)) return { name: 'crd', status: 'ok', says: `${plural}.${group} ${version} is served` };
   return {
     name: 'crd',

@@ -1,16 +1,10 @@
 /** Bytes of a file -> parsed documents: JSON, one JSON per line, or YAML with any number of documents. */
-import { jsonShape } from '../lib/json-shape.ts';
-
-/** A parsed document, or why it could not be parsed. */
-export type ParsedDocument =
-  | { readonly label: string; readonly value: unknown }
-  | { readonly label: string; readonly problem: string };
+import type { JsonLimits, ParsedDocument, ParsedValue } from '../lib/json-documents.ts';
+import { beyond, decodeText, parseJsonLines, startsWithJsonLine, tryJson } from '../lib/json-documents.ts';
 
 /** What one input may be. Parsing takes some ten times its size in memory, YAML forty times. */
-export interface DocumentLimits {
+export interface DocumentLimits extends JsonLimits {
   readonly inputBytes: number;
-  readonly jsonContainers: number;
-  readonly jsonMembers: number;
   readonly yamlBytes: number;
   /** Lines, and what opens or separates values on one line. */
   readonly yamlTokens: number;
@@ -39,12 +33,12 @@ export async function* parseDocuments(
   name: string,
   limits: DocumentLimits = defaultLimits,
 ): AsyncGenerator<ParsedDocument> {
-  const text = decode(bytes);
+  const text = decodeText(bytes);
   const first = /\S/.exec(text)?.[0];
   if (first === undefined) {
     yield { label: '', problem: 'is empty' };
   } else if (/\.(ndjson|jsonl)$/i.test(name)) {
-    yield* parseLines(text);
+    yield* parseJsonLines(text);
   } else if (first === '{' || first === '[' || /\.json$/i.test(name)) {
     yield* parseJson(text, /\.ya?ml$/i.test(name), limits);
   } else {
@@ -52,77 +46,17 @@ export async function* parseDocuments(
   }
 }
 
-/** UTF-8, or the UTF-16 that PowerShell writes; without the byte order mark. */
-function decode(bytes: Uint8Array): string {
-  const encoding =
-    bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : 'utf-8';
-  return new TextDecoder(encoding).decode(bytes);
-}
-
 async function* parseJson(text: string, isYamlByName: boolean, limits: DocumentLimits): AsyncGenerator<ParsedDocument> {
-  const { containers, members } = jsonShape(Buffer.from(text));
-  if (containers > limits.jsonContainers || members > limits.jsonMembers) {
-    yield {
-      label: '',
-      problem: `is too large: more than ${limits.jsonContainers} objects and lists, or ${limits.jsonMembers} members`,
-    };
+  const tooLarge = beyond(text, limits);
+  if (tooLarge !== undefined) {
+    yield { label: '', problem: tooLarge };
     return;
   }
   const whole = tryJson(text);
-  if ('value' in whole) {
-    yield { label: '', ...whole };
-    return;
-  }
-  const firstLine = text.trimStart().split('\n', 1)[0] ?? '';
-  if ('value' in tryJson(firstLine)) yield* parseLines(text);
+  if ('value' in whole) yield { label: '', ...whole };
+  else if (startsWithJsonLine(text)) yield* parseJsonLines(text);
   else if (isYamlByName) yield* parseYaml(text, limits);
   else yield { label: '', ...whole };
-}
-
-function* parseLines(text: string): Generator<ParsedDocument> {
-  let number = 0;
-  let start = 0;
-  while (start < text.length) {
-    const end = text.indexOf('\n', start);
-    const line = text.slice(start, end === -1 ? text.length : end);
-    start = end === -1 ? text.length : end + 1;
-    number += 1;
-    if (line.trim() !== '') yield { label: `line ${number}`, ...withoutLine(tryJson(line)) };
-  }
-}
-
-/** The label says the line already. */
-function withoutLine(parsed: JsonValue): JsonValue {
-  if ('value' in parsed) return parsed;
-  return { problem: parsed.problem.replace(/ \(line 1\)$/, '').replace('(line 1 column', '(column') };
-}
-
-/** A parsed value, or why it could not be parsed. */
-type JsonValue = { readonly value: unknown } | { readonly problem: string };
-
-function tryJson(text: string): JsonValue {
-  try {
-    return { value: JSON.parse(text) };
-  } catch (error) {
-    const where = error instanceof Error ? whereInJson(error.message, text) : '';
-    return { problem: `is not valid JSON ${where}`.trim() };
-  }
-}
-
-/**
- * The parser's own words quote the text, which may be secret: only the position is taken from them. Where they give
- * none, the quoted text itself tells it, if it occurs once.
- */
-function whereInJson(words: string, text: string): string {
-  if (words.includes('end of JSON')) return '(it ends too early)';
-  const stated = /\(line \d+ column \d+\)/.exec(words)?.[0];
-  if (stated !== undefined) return stated;
-  const [, leading = '', quoted = ''] = /, (\.\.\.)?"(.+)"(?:\.\.\.)? is not valid JSON$/s.exec(words) ?? [];
-  const at = quoted === '' ? -1 : text.indexOf(quoted);
-  if (at === -1 || text.includes(quoted, at + 1)) return '';
-  // What is quoted begins ten characters before the place, where there are as many.
-  const lines = text.slice(0, at + (leading === '' ? 0 : 10)).split('\n');
-  return `(line ${lines.length})`;
 }
 
 /** One document after the other: a broken one does not take the others with it, and memory is bounded by the largest. */
@@ -163,7 +97,7 @@ function isVoid(line: string): boolean {
   return trimmed === '' || trimmed === '---' || trimmed === '...' || trimmed.startsWith('#') || line.startsWith('%');
 }
 
-async function tryYaml({ text, linesBefore }: YamlChunk, limits: DocumentLimits): Promise<JsonValue> {
+async function tryYaml({ text, linesBefore }: YamlChunk, limits: DocumentLimits): Promise<ParsedValue> {
   if (Buffer.byteLength(text) > limits.yamlBytes || count(text, /[\n,[{]/g) > limits.yamlTokens) {
     return {
       problem: `is too large: a YAML document may have ${inMebibytes(limits.yamlBytes)} and ${limits.yamlTokens} values; JSON may have more`,

@@ -38,6 +38,12 @@ export const descriptions: Readonly<Record<string, string>> = {
   'sources.*.trustedSources':
     'Only of policyreport: producers whose namespaced reports may speak for other namespaces.',
   ...declarativeDescriptions,
+  watch: 'What is looked at.',
+  'watch.namespaces':
+    'The only namespaces whose reports and Pods are looked at, and none of the cluster: for an account without a ClusterRole. All where nothing is said.',
+  configMaps: 'Reports that tools leave in ConfigMaps.',
+  'configMaps.namespaces':
+    'Namespaces whose labelled ConfigMaps hold reports; that of the events where nothing is said, none for an empty list (sources/files.md).',
   preset: 'What is said where nothing is (filters.md).',
   thresholds:
     'The least severity: by source, else by event type, else by default; `unknown` passes. Each is over that of the preset.',

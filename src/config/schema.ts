@@ -60,6 +60,21 @@ const budgetSchema = z.strictObject({
   resolvedTtlHours: z._default(z.number().check(z.gt(0), z.lte(87_600)), 168),
 });
 
+const namespaceList = z.array(namespaceName).check(z.maxLength(256));
+
+const watchSchema = z.strictObject({
+  /**
+   * The only namespaces whose reports and Pods are looked at, none of the cluster's own: for an account without a
+   * ClusterRole. All where nothing is said.
+   */
+  namespaces: z.optional(namespaceList.check(z.minLength(1))),
+});
+
+const configMapsSchema = z.strictObject({
+  /** Namespaces whose labelled ConfigMaps hold reports; that of the events where nothing is said, none for an empty list. */
+  namespaces: z.optional(namespaceList),
+});
+
 const writesSchema = z.strictObject({
   /** Writes a second in the long run; 0 is no limit. */
   perSecond: z._default(z.number().check(z.gte(0)), 50),
@@ -81,7 +96,7 @@ const serverSchema = z.strictObject({
 const logSchema = z.strictObject({ level: z._default(z.enum(logLevels), 'info') });
 const shutdownSchema = z.strictObject({ drainSeconds: z._default(z.number().check(z.gte(0), z.lte(300)), 10) });
 
-export const configSchema = z.strictObject({
+const shape = z.strictObject({
   events: z.prefault(eventsSchema, {}),
   /** By name of the source; all are on when nothing is said. */
   sources: z._default(
@@ -97,6 +112,8 @@ export const configSchema = z.strictObject({
     {},
   ),
   declarativeSources: declarativeSourcesSchema,
+  watch: z.prefault(watchSchema, {}),
+  configMaps: z.prefault(configMapsSchema, {}),
   ...rulesShape,
   due: z.prefault(dueSchema, {}),
   /** What of the API server's audit log is told (docs/sources/audit.md). */
@@ -110,6 +127,22 @@ export const configSchema = z.strictObject({
   log: z.prefault(logSchema, {}),
   shutdown: z.prefault(shutdownSchema, {}),
 });
+
+export const configSchema = shape.check(
+  z.superRefine(({ watch, events }, context) => {
+    if (watch.namespaces === undefined) return;
+    for (const key of ['placement', 'migrate'] as const) {
+      if (events[key] === 'central' || events[key] === false) continue;
+      const message = 'needs the whole cluster: leave it out, or leave out watch.namespaces';
+      context.addIssue({ code: 'custom', path: ['events', key], message });
+    }
+  }),
+);
+
+/** Namespaces whose ConfigMaps are looked at. */
+export function configMapNamespaces({ configMaps, events }: Config): readonly string[] {
+  return [...new Set(configMaps.namespaces ?? [events.namespace])];
+}
 
 /** A checked configuration with its defaults filled in. */
 export type Config = z.infer<typeof configSchema>;

@@ -9,8 +9,16 @@ import { parseRecord } from '../lib/json.ts';
 import type { KubeClient } from './client.ts';
 import { KubeError } from './kube-error.ts';
 
-/** `group/resource` -> versions served, in the server's order of preference. */
-export type ServedResources = ReadonlyMap<string, readonly string[]>;
+/** One resource of the API. */
+export interface ServedResource {
+  readonly kind: string;
+  readonly namespaced: boolean;
+  /** Versions served, in the server's order of preference. */
+  readonly versions: readonly string[];
+}
+
+/** By `group/resource`. */
+export type ServedResources = ReadonlyMap<string, ServedResource>;
 
 /** Told what is served, and of outages. */
 export interface DiscoveryHandler {
@@ -42,7 +50,7 @@ export class Discovery {
   readonly #handler: DiscoveryHandler;
   readonly #stopping = new AbortController();
   #etag: string | undefined;
-  #served = new Map<string, readonly string[]>();
+  #served: ServedResources = new Map();
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -102,7 +110,7 @@ export class Discovery {
  * Reads an APIGroupDiscoveryList (apidiscovery.k8s.io/v2). A version marked Stale belongs to an aggregated API that is
  * down: what was known of it stays. Throws KubeError when it is no such list.
  */
-function parseDiscovery(body: Buffer, before: ServedResources): Map<string, readonly string[]> {
+function parseDiscovery(body: Buffer, before: ServedResources): ServedResources {
   const items = asList(parseRecord(body)?.['items']);
   if (items === undefined) {
     throw new KubeError({
@@ -111,11 +119,11 @@ function parseDiscovery(body: Buffer, before: ServedResources): Map<string, read
       message: 'the answer to GET /apis is no aggregated discovery',
     });
   }
-  const served = new Map<string, string[]>();
-  const note = (key: string, version: string) => {
-    const versions = served.get(key);
-    if (versions === undefined) served.set(key, [version]);
-    else if (!versions.includes(version)) versions.push(version);
+  const served = new Map<string, { kind: string; namespaced: boolean; versions: string[] }>();
+  const note = (key: string, version: string, { kind, namespaced }: Omit<ServedResource, 'versions'>) => {
+    const resource = served.get(key);
+    if (resource === undefined) served.set(key, { kind, namespaced, versions: [version] });
+    else if (!resource.versions.includes(version)) resource.versions.push(version);
   };
   for (const group of items) {
     const name = textAt(group, 'metadata', 'name') ?? '';
@@ -123,12 +131,14 @@ function parseDiscovery(body: Buffer, before: ServedResources): Map<string, read
       const version = textAt(entry, 'version');
       if (version === undefined) continue;
       if (textAt(entry, 'freshness') === 'Stale') {
-        for (const [key, versions] of before)
-          if (key.startsWith(`${name}/`) && versions.includes(version)) note(key, version);
+        for (const [key, resource] of before)
+          if (key.startsWith(`${name}/`) && resource.versions.includes(version)) note(key, version, resource);
       }
       for (const each of asList(at(entry, 'resources')) ?? []) {
         const resource = textAt(each, 'resource');
-        if (resource !== undefined && asList(at(each, 'verbs'))?.includes('list')) note(`${name}/${resource}`, version);
+        if (resource === undefined || !asList(at(each, 'verbs'))?.includes('list')) continue;
+        const kind = textAt(each, 'responseKind', 'kind') ?? '';
+        note(`${name}/${resource}`, version, { kind, namespaced: textAt(each, 'scope') !== 'Cluster' });
       }
     }
   }

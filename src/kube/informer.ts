@@ -3,12 +3,14 @@
  * change its versions, at any time.
  */
 import type { Clock } from '../lib/clock.ts';
+import { asList } from '../lib/fields.ts';
 import { parseRecord } from '../lib/json.ts';
 import type { KubeClient } from './client.ts';
 import type { ServedResources } from './discovery.ts';
 import { KubeError } from './kube-error.ts';
 import type { KubeObject } from './kube-object.ts';
 import { isKubeObject } from './kube-object.ts';
+import type { Collection } from './paths.ts';
 import { pathOf } from './paths.ts';
 import type { ReflectorHandler, ReflectorState, ReflectorTiming } from './reflector.ts';
 import { Reflector } from './reflector.ts';
@@ -23,7 +25,10 @@ export interface InformerOptions {
   readonly namespaced: boolean;
   readonly namespace?: string | undefined;
   readonly shape: 'full' | 'metadata';
+  readonly labelSelector?: string | undefined;
   readonly fieldSelector?: string | undefined;
+  /** The API lists metadata only: an object is read by a GET of its own. */
+  readonly isReadOneByOne?: boolean | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   readonly timing?: Partial<ReflectorTiming> | undefined;
@@ -84,31 +89,52 @@ export class Informer {
    */
   follow(served: ServedResources | undefined): Promise<void> {
     const { group, resource, versions } = this.#options;
-    const offered = served === undefined ? versions : served.get(`${group}/${resource}`);
+    const offered = served === undefined ? versions : served.get(`${group}/${resource}`)?.versions;
     this.#wanted = versions.find((candidate) => offered?.includes(candidate));
     this.#moving = this.#moving.catch(() => {}).then(() => this.#move());
     return this.#moving;
   }
 
+  /** Whether the object was told last as being there. */
+  has(namespace: string, name: string): boolean {
+    return this.#known.has(`${namespace}/${name}`);
+  }
+
   /**
-   * Reads one object anew; undefined when the server says that there is no such object. Throws KubeError when it cannot
-   * be asked, which includes a collection that is not served: nobody knows whether its objects are gone.
+   * Reads one object anew; undefined when the server says that there is none that is watched. Throws KubeError when it
+   * cannot be asked, which includes a collection that is not served: nobody knows whether its objects are gone. By a list
+   * with the watch's own selectors: it needs no verb but `list`, and an object that left the selection is gone.
    */
   async get(namespace: string, name: string): Promise<KubeObject | undefined> {
-    const { client, group, resource, namespaced } = this.#options;
+    const { group, resource, namespaced, isReadOneByOne } = this.#options;
     if (this.#version === undefined) {
       throw new KubeError({ status: 0, reason: 'Absent', message: `${resource}.${group} is not served` });
     }
     const collection = { group, version: this.#version, resource, ...(namespaced ? { namespace } : {}) };
+    return isReadOneByOne === true ? this.#getByName(collection, name) : this.#listByName(collection, name);
+  }
+
+  async #listByName(collection: Collection, name: string): Promise<KubeObject | undefined> {
+    const { client, resource, labelSelector, fieldSelector } = this.#options;
+    const selectors = [fieldSelector, `metadata.name=${escapeSelector(name)}`].filter((one) => one !== undefined);
+    const path = pathOf(collection, { query: { labelSelector, fieldSelector: selectors.join(',') } });
+    const answer = parseRecord((await client.request({ method: 'GET', path, verb: 'list', resource })).body);
+    // Some servers write `items: null` for an empty list.
+    const items = answer?.['items'] === null ? [] : asList(answer?.['items']);
+    if (items === undefined) throw malformed(path, 'list');
+    const [object] = items;
+    if (object === undefined) return undefined;
+    if (!isKubeObject(object) || object.metadata.name !== name) throw malformed(path, 'list of that object');
+    return object;
+  }
+
+  async #getByName(collection: Collection, name: string): Promise<KubeObject | undefined> {
+    const { client, resource } = this.#options;
+    const path = pathOf(collection, { name });
     try {
-      const path = pathOf(collection, { name });
       const object = parseRecord((await client.request({ method: 'GET', path, verb: 'get', resource })).body);
       if (isKubeObject(object)) return object;
-      throw new KubeError({
-        status: 0,
-        reason: 'Malformed',
-        message: `the answer to GET ${path} is no Kubernetes object`,
-      });
+      throw malformed(path, 'object');
     } catch (error) {
       if (error instanceof KubeError && error.status === 404 && error.target?.name === name) return undefined;
       throw error;
@@ -119,6 +145,11 @@ export class Informer {
   retell(): void {
     if (this.#reflector === undefined) new ToldObjects(this.#known).forgetVersions();
     else this.#reflector.retell();
+  }
+
+  /** Lists anew what is watched, and tells what the watch did not. */
+  relist(): void {
+    this.#reflector?.relist();
   }
 
   /** Ends it for good. Resolves when nothing more will be told. */
@@ -136,7 +167,8 @@ export class Informer {
     await this.#reflector?.stop();
     this.#reflector = undefined;
     if (this.#isStopped) return;
-    const { client, group, resource, namespace, shape, fieldSelector, clock, random, timing } = this.#options;
+    const { client, group, resource, namespace, shape, clock, random, timing } = this.#options;
+    const { labelSelector, fieldSelector } = this.#options;
     if (version === undefined) {
       this.#isSynced = false;
       this.#change({ kind: 'absent', message: `${resource}.${group} is not served` });
@@ -151,6 +183,7 @@ export class Informer {
         clock,
         random,
         known: this.#known,
+        ...(labelSelector === undefined ? {} : { labelSelector }),
         ...(fieldSelector === undefined ? {} : { fieldSelector }),
         ...(timing === undefined ? {} : { timing }),
       },
@@ -183,4 +216,17 @@ export class Informer {
       stateChanged: (state) => this.#change(state),
     };
   }
+}
+
+/** What has a meaning in a selector. */
+function escapeSelector(value: string): string {
+  return value.replace(/[\\,=]/g, '\\$&');
+}
+
+function malformed(path: string, expected: string): KubeError {
+  return new KubeError({
+    status: 0,
+    reason: 'Malformed',
+    message: `the answer to GET ${path} is no Kubernetes ${expected}`,
+  });
 }

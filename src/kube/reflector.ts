@@ -96,7 +96,7 @@ export class Reflector {
   readonly #stopping = new AbortController();
   /** Ends the listing or watch under way, not the reflector. */
   #round = new AbortController();
-  #mustRetell = false;
+  #mustRelist = false;
   readonly #told: ToldObjects;
   readonly #pages: PagedList;
   readonly #recovery: Recovery;
@@ -129,7 +129,12 @@ export class Reflector {
    */
   retell(): void {
     this.#told.forgetVersions();
-    this.#mustRetell = true;
+    this.relist();
+  }
+
+  /** Lists anew, for a server whose watch may have left something out: tells only what the watch did not. */
+  relist(): void {
+    this.#mustRelist = true;
     this.#round.abort();
   }
 
@@ -150,9 +155,9 @@ export class Reflector {
       try {
         if (this.#resourceVersion === '' && !this.#recovery.listsByStream) await this.#listPages();
         if (!this.#isStopped) await this.#watch();
-        if (!this.#mustRetell) await this.#pause(this.#recovery.endedCleanly());
+        if (!this.#mustRelist) await this.#pause(this.#recovery.endedCleanly());
       } catch (error) {
-        if (this.#mustRetell) this.#told.abandonListing();
+        if (this.#mustRelist) this.#told.abandonListing();
         else if (!this.#isStopped) {
           await this.#recover(error instanceof KubeError ? error : KubeError.fromFailure(error));
         }
@@ -163,8 +168,8 @@ export class Reflector {
   #beginRound(): void {
     this.#recovery.begin();
     this.#round = new AbortController();
-    if (!this.#mustRetell) return;
-    this.#mustRetell = false;
+    if (!this.#mustRelist) return;
+    this.#mustRelist = false;
     this.#resourceVersion = '';
   }
 
@@ -209,7 +214,7 @@ export class Reflector {
         this.#event(event);
       }
     } finally {
-      if (this.#told.isListing && !this.#mustRetell) this.#recovery.streamBroke();
+      if (this.#told.isListing && !this.#mustRelist) this.#recovery.streamBroke();
     }
     if (!this.#told.isListing) return;
     throw new KubeError({ status: 0, reason: 'Cut', message: 'the streaming list ended before it was complete' });

@@ -28,15 +28,16 @@ export class Intake {
     this.#parts = parts;
   }
 
-  /** Takes in what an object says now. Never throws: a document that cannot be read is counted and told, and loses nothing else. */
-  read(key: ObjectKey, namespace: string, document: RawDocument): void {
+  /** Takes in what an object says now, and gives when it will say something else by the clock alone. Never throws: a document that cannot be read is counted and told, and loses nothing else. */
+  read(key: ObjectKey, namespace: string, document: RawDocument): Date | undefined {
     const { source, reconciler, clock } = this.#parts;
     const now = clock.now();
     const readings = this.#readings(key, namespace, document, now);
-    if (readings === undefined) return;
+    if (readings === undefined) return undefined;
     for (const reading of readings) for (const rejection of reading.rejected) this.#parts.rejected(key, rejection);
     const version = textAt(document, 'metadata', 'resourceVersion');
-    reconciler.read(key, source, readings, { now, monotonicMs: clock.monotonicMs() }, version);
+    reconciler.read(key, source, readings, { now, monotonicMs: clock.monotonicMs() }, { version });
+    return earliest(readings.flatMap(({ lookAgainAt }) => lookAgainAt ?? []));
   }
 
   gone(key: ObjectKey): void {
@@ -55,4 +56,8 @@ export class Intake {
       return undefined;
     }
   }
+}
+
+function earliest(times: readonly Date[]): Date | undefined {
+  return times.length === 0 ? undefined : new Date(Math.min(...times.map((time) => time.getTime())));
 }

@@ -27,6 +27,7 @@ import type { ReconcilerParts, Sent } from './reconciler-parts.ts';
 import type { ReportObject, ReportRecord } from './report-table.ts';
 import { keyOfOrigin, kindOfKey, parseObjectKey } from './report-table.ts';
 import { isOfSignals, Signals } from './signals.ts';
+import type { Told } from './told.ts';
 
 export class Reconciler {
   readonly #parts: ReconcilerParts;
@@ -75,16 +76,16 @@ export class Reconciler {
     return this.#signals.countingObjects;
   }
 
-  /** Takes in what an object of a source says now. `version` is its resourceVersion, where it has one. */
-  read(key: string, source: string, readings: readonly Reading[], moment: Moment, version = ''): void {
+  /** Takes in what an object of a source says now. */
+  read(key: string, source: string, readings: readonly Reading[], moment: Moment, told: Told = {}): void {
     const { reports, lookUpPod, judge } = this.#parts;
     const object = reports.obtainObject(key, source);
-    this.#noteSpoken(object, readings, moment, version);
+    this.#noteSpoken(object, readings, moment, told.version ?? '');
     const owners = new OwnerResolver(lookUpPod);
     const plans = planReadings(readings, owners, judge);
     const wasWaiting = this.#podWaits.hasAny(source);
     if (this.#podWaits.mustWait(object, owners.unknownPods, moment.monotonicMs)) return;
-    this.#takeAllIn(object, plans, moment);
+    this.#takeAllIn(object, plans, moment, told);
     if (wasWaiting) this.#absence.recheck(source);
   }
 
@@ -204,19 +205,19 @@ export class Reconciler {
     this.#parts.health.spoke(object, kindOfKey(object.key), [...words], monotonicMs);
   }
 
-  #takeAllIn(object: ReportObject, plans: readonly Plan[], moment: Moment): void {
+  #takeAllIn(object: ReportObject, plans: readonly Plan[], moment: Moment, told: Told = {}): void {
     const spoken = new Set<string>();
     for (const plan of plans) {
       spoken.add(plan.reportKey);
-      this.#takeIn(object, plan, moment);
+      this.#takeIn(object, plan, moment, told);
     }
-    for (const record of [...object.records.values()]) {
+    for (const record of told.isBroken === true ? [] : [...object.records.values()]) {
       if (!spoken.has(record.reportKey) && record.isLive) this.#absence.vanished(record, moment);
     }
     this.#parts.reports.removeIdle(object);
   }
 
-  #takeIn(object: ReportObject, plan: Plan, moment: Moment): void {
+  #takeIn(object: ReportObject, plan: Plan, moment: Moment, told: Told): void {
     const { books } = this.#parts;
     const { findings, rejected, partition } = plan.reading;
     for (const { reason } of rejected) books.reject(partition, reason, 1);
@@ -225,7 +226,7 @@ export class Reconciler {
       return;
     }
     for (const rejection of plan.unnamed) this.#reject(object, partition, rejection);
-    if (isOfSignals(plan.reading)) this.#signals.take(object, plan, moment);
+    if (isOfSignals(plan.reading)) this.#signals.take(object, plan, moment, told.isSnapshot);
     else this.#apply(object, plan, moment);
   }
 

@@ -22,6 +22,7 @@ import type { ReportObject } from './report-table.ts';
 import { kindOfKey } from './report-table.ts';
 import type { CountedBefore } from './signal-ledger.ts';
 import { SignalLedger } from './signal-ledger.ts';
+import { totalsOf } from './signal-totals.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 /** What the handling of signals is told from outside. */
@@ -54,6 +55,8 @@ export class Signals {
   readonly #parts: SignalsParts;
   readonly #ledger = new SignalLedger();
   readonly #recent: RecentSignals;
+  /** What stands for the events of objects that are told whole, in the ledger. */
+  readonly #counters = new Map<number, Set<number>>();
 
   constructor(parts: SignalsParts) {
     this.#parts = parts;
@@ -65,22 +68,30 @@ export class Signals {
     return this.#ledger.objects;
   }
 
-  /** Takes in what an object says happened. Nothing of it is noted when the queue is full: it is read again then. */
-  take(object: ReportObject, plan: Plan, moment: Moment): void {
+  /**
+   * Takes in what an object says happened. Nothing of it is noted when the queue is full: it is read again then.
+   * `isSnapshot`: it will say all of it again.
+   */
+  take(object: ReportObject, plan: Plan, moment: Moment, isSnapshot = false): void {
     const { books } = this.#parts;
     const { partition } = plan.reading;
     books.settle(partition, 'filtered', plan.filtered);
     books.settle(partition, 'muted', plan.muted);
+    const from = { object, plan, moment };
+    if (isSnapshot) this.#takeTotals(from);
     for (const kept of plan.kept) {
       const { nature } = kept.finding;
-      if (nature.kind === 'signal') this.#count(kept, nature, { object, plan, moment });
-      else this.#parts.reject(object, partition, unexpected(new TypeError('a state among signals')));
+      if (nature.kind !== 'signal') {
+        this.#parts.reject(object, partition, unexpected(new TypeError('a state among signals')));
+      } else if (!isSnapshot) this.#count(kept, nature, object.hash, from);
     }
   }
 
   /** The object is gone. */
   gone(object: number): void {
     this.#ledger.gone(object);
+    for (const counter of this.#counters.get(object) ?? []) this.#ledger.gone(counter);
+    this.#counters.delete(object);
   }
 
   /** An intent for the event came to its end: the next repeat is written so long after. */
@@ -90,19 +101,30 @@ export class Signals {
     }
   }
 
-  #count(kept: Kept, nature: SignalNature, from: From): void {
+  #takeTotals(from: From): void {
+    const { object, plan } = from;
+    const counters = this.#counters.get(object.hash) ?? new Set<number>();
+    for (const { kept, nature, counter } of totalsOf(object.key, plan.kept)) {
+      counters.add(counter);
+      this.#count(kept, nature, counter, from);
+    }
+    if (counters.size > 0) this.#counters.set(object.hash, counters);
+  }
+
+  /** `counter`: stands in the ledger for what counts it. */
+  #count(kept: Kept, nature: SignalNature, counter: number, from: From): void {
     const { books, settings } = this.#parts;
     const { object, plan, moment } = from;
     const { partition } = plan.reading;
     const before = this.#countedBefore(kept.name);
-    const owed = this.#ledger.owed(kept.name, object.hash, nature, before);
+    const owed = this.#ledger.owed(kept.name, counter, nature, before);
     const quietMs = settings.quietMs(kindOfKey(object.key), kept.finding.source);
     const isOver = quietMs > 0 && nature.at.getTime() + quietMs <= moment.now.getTime();
     if (owed > 0 && !isOver) {
       if (!this.#ask(kept, nature, owed, from)) return;
       this.#recent.asked(kept.name, before, moment.monotonicMs);
     } else books.settle(partition, owed === 0 ? 'unchanged' : 'filtered', 1);
-    this.#ledger.note(kept.name, object.hash, nature);
+    this.#ledger.note(kept.name, counter, nature);
   }
 
   /** Asks for so many to be added. False when that has to be tried again. */

@@ -38,7 +38,7 @@ const reading = ['list', 'watch'] as const;
 
 /** How the reports of an intake are read. */
 export function readVerbs(intake: Intake): readonly string[] {
-  return intake.via === 'resource' ? ['get', ...reading] : reading;
+  return intake.via === 'resource' && intake.isReadOneByOne ? ['get', ...reading] : reading;
 }
 
 /** The rules by place: the cluster first, then namespaces by name. Places without rules are left out. */
@@ -131,7 +131,8 @@ export function leaseRules(names: readonly string[]): readonly ReasonedRule[] {
 export function sourceRules(source: Source, namespacedOnly = false): readonly ReasonedRule[] {
   const within = (intake: { readonly namespaced: boolean }) => intake.namespaced || !namespacedOnly;
   const reports = source.intakes.filter(within).map((intake) => reportRule(source, intake));
-  const policies = (source.policies ?? []).filter(within).map((intake) => policyRule(source, intake));
+  // That a policy is gone can be said only by who sees those of the whole cluster.
+  const policies = namespacedOnly ? [] : (source.policies ?? []).map((intake) => policyRule(source, intake));
   return joined([...reports, ...policies]);
 }
 

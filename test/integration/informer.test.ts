@@ -117,11 +117,10 @@ suite('an informer on a real server', () => {
     const { group, resource } = crd;
     const common = { shape: 'full', clock: systemClock, random: Math.random, namespaced: true, namespace } as const;
     const informer = new Informer({ client, group, resource, versions: ['v2', 'v1'], ...common }, recorder);
-    await informer.follow(new Map([[key, ['v1']]]));
+    const served = (...versions: string[]) => new Map([[key, { kind: 'Widget', namespaced: true, versions }]]);
+    await informer.follow(served('v1'));
     await informer.synced();
-    const calls = [['v1', 'v2'], [], ['v1'], [], ['v1', 'v2']].map((versions) =>
-      informer.follow(new Map([[key, versions]])),
-    );
+    const calls = [['v1', 'v2'], [], ['v1'], [], ['v1', 'v2']].map((versions) => informer.follow(served(...versions)));
     await Promise.all(calls);
     const three = await crd.create(namespace, 'three');
     await recorder.logged(`object ${namespace}/three@${three.metadata.resourceVersion}`);
@@ -129,7 +128,7 @@ suite('an informer on a real server', () => {
     assert.equal(recorder.tales.length, 2);
     assert.equal(informer.state.kind, 'live');
     await informer.stop();
-    await informer.follow(new Map([[key, ['v1']]]));
+    await informer.follow(served('v1'));
     assert.equal(recorder.tales.length, 2, 'stopped is stopped');
     await client.close();
     await crd.remove();
@@ -183,7 +182,9 @@ suite('an informer on a real server', () => {
       { client, intervalMs: 20, random: Math.random },
       {
         changed: (served) =>
-          seen.push(`${served.get('apps/deployments')} ${served.has('authorization.k8s.io/selfsubjectaccessreviews')}`),
+          seen.push(
+            `${served.get('apps/deployments')?.versions} ${served.has('authorization.k8s.io/selfsubjectaccessreviews')}`,
+          ),
         failed: (message) => assert.fail(message),
         recovered: () => {},
       },

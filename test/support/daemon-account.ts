@@ -4,7 +4,7 @@
  */
 import type { RoleRule } from '../../src/api/roles.ts';
 import { daemonEventRules } from '../../src/api/roles.ts';
-import { accessGrants } from '../../src/sources/rbac.ts';
+import { accessGrants, configMapRule } from '../../src/sources/rbac.ts';
 import { sources } from '../../src/sources/registry.ts';
 import type { Rest } from './rest.ts';
 
@@ -55,10 +55,31 @@ export async function makeDaemonAccount(rest: Rest, namespace: string, rules = r
   return { token: status.token, user: `system:serviceaccount:${namespace}:${name}`, role };
 }
 
+/** Lets an account read ConfigMaps in a namespace; its own, when nothing else is said. */
+export async function allowConfigMaps(
+  rest: Rest,
+  accountNamespace: string,
+  namespace = accountNamespace,
+): Promise<void> {
+  await bindRole(rest, { role: `${name}-configmaps-${accountNamespace}`, accountNamespace, namespace }, [
+    configMapRule,
+  ]);
+}
+
 /** Lets an account write events in a namespace; its own, when nothing else is said. */
 export async function allowWriting(rest: Rest, accountNamespace: string, namespace = accountNamespace): Promise<void> {
-  const role = `${name}-${accountNamespace}`;
-  await create(rest, `${rbac}/namespaces/${namespace}/roles`, { metadata: { name: role }, rules: writeRules });
+  await bindRole(rest, { role: `${name}-${accountNamespace}`, accountNamespace, namespace }, writeRules);
+}
+
+interface Binding {
+  readonly role: string;
+  readonly accountNamespace: string;
+  readonly namespace: string;
+}
+
+async function bindRole(rest: Rest, { role, accountNamespace, namespace }: Binding, rules: readonly Rule[]) {
+  const plain = rules.map(({ apiGroups, resources, verbs }) => ({ apiGroups, resources, verbs }));
+  await create(rest, `${rbac}/namespaces/${namespace}/roles`, { metadata: { name: role }, rules: plain });
   await create(rest, `${rbac}/namespaces/${namespace}/rolebindings`, {
     metadata: { name: role },
     roleRef: { apiGroup: roleGroup, kind: 'Role', name: role },

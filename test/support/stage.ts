@@ -11,7 +11,7 @@ import { AuditLog } from './audit-log.ts';
 import { crdFolder, eventsPath } from './crd.ts';
 import type { DaemonProcess, DaemonSettings, LaunchedDaemon, TestDaemon } from './daemon.ts';
 import { assertBooksBalance, launchDaemonProcess, startDaemonProcess, startTestDaemon } from './daemon.ts';
-import { allowWriting, type DaemonAccount, makeDaemonAccount, type Rule } from './daemon-account.ts';
+import { allowConfigMaps, allowWriting, type DaemonAccount, makeDaemonAccount, type Rule } from './daemon-account.ts';
 import { repositoryRoot } from './repository.ts';
 import { Rest } from './rest.ts';
 import { until } from './until.ts';
@@ -116,6 +116,7 @@ export class Stage {
     const namespace = await this.namespace(prefix);
     const account = await makeDaemonAccount(this.rest, namespace, rules);
     await allowWriting(this.rest, namespace);
+    await allowConfigMaps(this.rest, namespace);
     return { namespace, account };
   }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { readContextsOf, sourcesOn } from '../../src/config/read-contexts.ts';
-import { configSchema } from '../../src/config/schema.ts';
+import { configMapNamespaces, configSchema } from '../../src/config/schema.ts';
 import { sources } from '../../src/sources/registry.ts';
 
 suite('configuration of sources', () => {
@@ -12,13 +12,31 @@ suite('configuration of sources', () => {
     assert.deepEqual([isOn?.('trivy'), isOn?.('policyreport'), isOn?.('nobody')], [false, true, false]);
   });
 
-  test('a source that is read from files only is not watched: what adapters copied of it is no copy', () => {
-    const config = configSchema.parse({});
-    const watched = sourcesOn(config, sources);
+  test('a source whose reports come as files is on where ConfigMaps are watched, but what adapters copied of it is no copy', () => {
     assert.ok(sources.some(({ name }) => name === 'kubearmor'));
-    assert.ok(!watched.some(({ name }) => name === 'kubearmor'));
-    const { isOn } = readContextsOf(config, watched)('policyreport');
-    assert.deepEqual([isOn?.('kubearmor'), isOn?.('trivy')], [false, true]);
+    const isOnWith = (configMaps: object) => {
+      const config = configSchema.parse({ configMaps });
+      const on = sourcesOn(config, sources);
+      const { isOn } = readContextsOf(config, on)('policyreport');
+      return [on.some(({ name }) => name === 'kubearmor'), isOn?.('kubearmor'), isOn?.('trivy')];
+    };
+    assert.deepEqual(isOnWith({}), [true, false, true]);
+    assert.deepEqual(isOnWith({ namespaces: [] }), [false, false, true]);
+  });
+
+  test('ConfigMaps are looked for in the namespace of the events where nothing is said, and in each namespace once', () => {
+    const namespacesOf = (tree: object) => configMapNamespaces(configSchema.parse(tree));
+    assert.deepEqual(namespacesOf({ events: { namespace: 'sec' } }), ['sec']);
+    assert.deepEqual(namespacesOf({ configMaps: { namespaces: ['b', 'a', 'b'] } }), ['b', 'a']);
+    assert.deepEqual(namespacesOf({ configMaps: { namespaces: [] } }), []);
+  });
+
+  test('events cannot be placed or brought home where only some namespaces are watched', () => {
+    const watch = { namespaces: ['shop'] };
+    const problems = (events: object) =>
+      configSchema.safeParse({ watch, events }).error?.issues.map(({ path }) => path.join('.')) ?? [];
+    assert.deepEqual(problems({}), []);
+    assert.deepEqual(problems({ placement: 'resource', migrate: true }), ['events.placement', 'events.migrate']);
   });
 
   test('producers are trusted by name, in any case of letters, and nobody is by default', () => {

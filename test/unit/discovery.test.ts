@@ -30,7 +30,7 @@ async function discovering(steps: readonly Step[], run: (told: Told) => Promise<
     {
       changed(served) {
         told.served = served;
-        told.log.push(`changed ${[...served].map(([key, versions]) => `${key}:${versions.join('+')}`).join(' ')}`);
+        told.log.push(`changed ${[...served].map(([key, { versions }]) => `${key}:${versions.join('+')}`).join(' ')}`);
       },
       failed: (message) => told.log.push(`failed ${message}`),
       recovered: () => told.log.push('recovered'),

@@ -1,7 +1,8 @@
 /** Files to documents, and documents to reports. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { defaultLimits, type ParsedDocument, parseDocuments } from '../../src/cli/documents.ts';
+import { defaultLimits, parseDocuments } from '../../src/cli/documents.ts';
+import type { ParsedDocument } from '../../src/lib/json-documents.ts';
 import { jsonShape } from '../../src/lib/json-shape.ts';
 import { expand, recognise } from '../../src/sources/recognise.ts';
 

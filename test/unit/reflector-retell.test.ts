@@ -137,7 +137,9 @@ suite('retell', () => {
     const recorder = new Recorder();
     const common = { shape: 'full', clock: systemClock, random: () => 0.5, namespaced: true } as const;
     const informer = new Informer({ client, ...common, ...widgets, versions: ['v1'] }, recorder);
-    const served = new Map([[`${widgets.group}/${widgets.resource}`, ['v1']]]);
+    const served = new Map([
+      [`${widgets.group}/${widgets.resource}`, { kind: 'Widget', namespaced: true, versions: ['v1'] }],
+    ]);
     try {
       await informer.follow(served);
       await recorder.logged('live');

@@ -1,0 +1,204 @@
+/**
+ * One watched collection of reports: its informer, and what becomes of its objects. Where the API lists metadata only,
+ * each object that is new or changed is read by itself; where the watch is weak, it is listed anew from time to time.
+ */
+import type { InformerOptions } from './kube/informer.ts';
+import { Informer } from './kube/informer.ts';
+import type { KubeObject } from './kube/kube-object.ts';
+import type { Clock } from './lib/clock.ts';
+import type { DirtyReports } from './pipeline/dirty-reports.ts';
+import type { ObjectKey } from './pipeline/report-table.ts';
+import { objectKey, parseObjectKey } from './pipeline/report-table.ts';
+import type { WorkQueue } from './pipeline/work-queue.ts';
+import { reportKind } from './sources/report-kind.ts';
+import type { RawDocument } from './sources/source.ts';
+import type { Reporter } from './telemetry/reporter.ts';
+
+/** What is watched. */
+export interface WatchedCollection {
+  readonly group: string;
+  readonly versions: readonly string[];
+  /** Plural name in the API. */
+  readonly resource: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  /** Only this namespace; undefined: all. */
+  readonly namespace?: string | undefined;
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
+  readonly isReadOneByOne?: boolean | undefined;
+  readonly isAggregated?: boolean | undefined;
+  /** What tells it from another selection of the same resource, in logs and metrics. */
+  readonly selection?: string | undefined;
+}
+
+/** What takes the objects in. */
+export interface DocumentIntake {
+  /** Gives when the object is to be read again although nothing changed. */
+  read(key: ObjectKey, namespace: string, document: RawDocument): Date | undefined;
+  gone(key: ObjectKey): void;
+}
+
+export interface WatchedReportsParts {
+  /** Whose records these are in the reconciler: a source, or all of ConfigMaps. */
+  readonly owner: string;
+  readonly collection: WatchedCollection;
+  readonly intake: DocumentIntake;
+  readonly informer: Pick<InformerOptions, 'client' | 'clock' | 'random' | 'timing'>;
+  readonly queue: WorkQueue;
+  readonly reporter: Reporter;
+  readonly clock: Clock;
+  readonly dirty: () => DirtyReports;
+  /** How long until a weak watch is checked by a listing. */
+  readonly relistMs: number;
+  lookAgain(key: ObjectKey, at: Date | undefined): void;
+  /** Its state, or what is known of it, changed. */
+  changed(): void;
+}
+
+export class WatchedReports {
+  readonly owner: string;
+  readonly collection: WatchedCollection;
+  readonly kind: string;
+  readonly #parts: WatchedReportsParts;
+  readonly #informer: Informer;
+  /** Objects that are known by their metadata only so far. */
+  readonly #unread = new Set<ObjectKey>();
+  #changedMs: number;
+  #relist: NodeJS.Timeout | undefined;
+
+  constructor(parts: WatchedReportsParts) {
+    const { collection, clock } = parts;
+    this.#parts = parts;
+    this.owner = parts.owner;
+    this.collection = collection;
+    this.kind = reportKind(collection);
+    this.#changedMs = clock.monotonicMs();
+    this.#informer = this.#makeInformer();
+  }
+
+  get state(): Informer['state']['kind'] {
+    return this.#informer.state.kind;
+  }
+
+  /** Monotonic milliseconds when the state last changed. */
+  get changedMs(): number {
+    return this.#changedMs;
+  }
+
+  /** Whether what every object says is known. */
+  get isRead(): boolean {
+    return this.#informer.isSynced && this.#unread.size === 0;
+  }
+
+  /** Whether the object that a key names belongs to this collection. */
+  covers(key: ObjectKey): boolean {
+    const { group, kind, namespace } = parseObjectKey(key);
+    const { collection } = this;
+    return (
+      collection.group === group &&
+      collection.kind === kind &&
+      (collection.namespace === undefined || collection.namespace === namespace)
+    );
+  }
+
+  has(namespace: string, name: string): boolean {
+    return this.#informer.has(namespace, name);
+  }
+
+  follow(served: Parameters<Informer['follow']>[0]): void {
+    void this.#informer.follow(served);
+  }
+
+  retell(): void {
+    this.#informer.retell();
+  }
+
+  /** Reads an object anew; undefined when it is gone. */
+  async reread(key: ObjectKey): Promise<RawDocument | undefined> {
+    const { namespace, name } = parseObjectKey(key);
+    const object = await this.#informer.get(namespace, name);
+    return object === undefined ? undefined : this.#document(object);
+  }
+
+  /** Takes in what was read anew; undefined: it is gone. */
+  take(key: ObjectKey, document: RawDocument | undefined): void {
+    const { intake, lookAgain } = this.#parts;
+    const { namespace } = parseObjectKey(key);
+    if (document === undefined) intake.gone(key);
+    const at = document === undefined ? undefined : intake.read(key, namespace, document);
+    lookAgain(key, at);
+    if (this.#unread.delete(key) && this.#unread.size === 0) this.#parts.changed();
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#relist);
+    await this.#informer.stop();
+  }
+
+  #makeInformer(): Informer {
+    const { collection, informer, reporter, queue } = this.#parts;
+    const { isReadOneByOne } = collection;
+    const label = labelOf(collection);
+    const made = new Informer(
+      { ...informer, ...collection, shape: isReadOneByOne === true ? 'metadata' : 'full' },
+      {
+        listingBegan: () => {},
+        object: (object) => this.#told(object),
+        gone: (objectNamespace, name) => this.#gone(objectNamespace, name),
+        listingComplete: () => {
+          this.#relistLater();
+          this.#parts.changed();
+        },
+        stateChanged: (state) => {
+          this.#changedMs = this.#parts.clock.monotonicMs();
+          reporter.informerChanged(label, state);
+          this.#parts.changed();
+        },
+        malformed: (message) => reporter.malformedLine(label, message),
+        room: () => queue.room(),
+      },
+    );
+    reporter.watch(label, made);
+    return made;
+  }
+
+  #told(object: KubeObject): void {
+    const { namespace, name } = object.metadata;
+    const key = this.#keyOf(namespace, name);
+    this.#parts.dirty().forget(key);
+    if (this.collection.isReadOneByOne === true) {
+      this.#unread.add(key);
+      this.#parts.dirty().add(key, 0);
+    } else this.take(key, this.#document(object));
+  }
+
+  #gone(namespace: string, name: string): void {
+    const key = this.#keyOf(namespace, name);
+    this.#parts.dirty().forget(key);
+    this.take(key, undefined);
+  }
+
+  #keyOf(namespace: string | undefined, name: string): ObjectKey {
+    const { group, kind } = this.collection;
+    return objectKey({ apiVersion: `${group}/`, kind, name, ...(namespace ? { namespace } : {}) });
+  }
+
+  #document(object: KubeObject): RawDocument {
+    return { kind: this.collection.kind, ...object };
+  }
+
+  #relistLater(): void {
+    if (this.collection.isAggregated !== true) return;
+    const { relistMs, informer } = this.#parts;
+    clearTimeout(this.#relist);
+    this.#relist = setTimeout(() => this.#informer.relist(), relistMs * (0.9 + informer.random() / 5));
+    this.#relist.unref();
+  }
+}
+
+/** `configmaps in zen-system by app` */
+function labelOf({ resource, group, namespace, selection }: WatchedCollection): string {
+  const where = namespace === undefined ? '' : ` in ${namespace}`;
+  return `${resource}${group === '' ? '' : `.${group}`}${where}${selection === undefined ? '' : ` by ${selection}`}`;
+}
