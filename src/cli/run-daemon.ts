@@ -1,4 +1,5 @@
 /** What `zen-watcher run` does: the daemon, from configuration to SIGTERM. Loaded on demand. */
+import { getHeapStatistics } from 'node:v8';
 import { configuredSources } from '../config/configured-sources.ts';
 import { environmentWarnings } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
@@ -6,7 +7,9 @@ import { watchConfig } from '../config/watch.ts';
 import { startDaemon } from '../daemon.ts';
 import { loadKubeConfig } from '../kube/kube-config.ts';
 import { systemClock } from '../lib/clock.ts';
+import { outgrowsContainer } from '../lib/heap-room.ts';
 import { sources } from '../sources/registry.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import type { RunFlags, RunIo } from './run.ts';
 
@@ -16,6 +19,7 @@ export async function run(flags: RunFlags, io: RunIo): Promise<void> {
   const config = await loadConfig(flags, environment, sources);
   const logger = createLogger({ level: config.log.level, out: io.stdout });
   for (const warning of environmentWarnings(environment)) logger.warn('environment', { warning });
+  checkHeap(logger);
   const daemon = await startDaemon({
     config,
     kubeConfig: loadKubeConfig({ file: flags.kubeconfig, context: flags.context, environment }),
@@ -29,4 +33,16 @@ export async function run(flags: RunFlags, io: RunIo): Promise<void> {
   const signal = await io.stopSignal();
   logger.info('stopping', { signal });
   await daemon.stop();
+}
+
+/** V8 takes its limits at the start of the process only: all that can be done here is to say that they do not fit. */
+function checkHeap(logger: Logger): void {
+  const heapBytes = getHeapStatistics().heap_size_limit;
+  const containerBytes = process.constrainedMemory();
+  if (!outgrowsContainer(heapBytes, containerBytes)) return;
+  logger.warn('the heap may outgrow the memory of the container', {
+    heapMegabytes: Math.round(heapBytes / 2 ** 20),
+    containerMegabytes: Math.round(containerBytes / 2 ** 20),
+    hint: 'NODE_OPTIONS=--max-old-space-size-percentage=60',
+  });
 }

@@ -1,8 +1,6 @@
 import { hash } from 'node:crypto';
 
-const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
-/** Two letters at a time: this runs once for every finding. */
-const pairs = Array.from({ length: 1024 }, (_, bits) => `${alphabet[bits >> 5]}${alphabet[bits & 31]}`);
+const letters = Uint8Array.from('abcdefghijklmnopqrstuvwxyz234567', (letter) => letter.charCodeAt(0));
 
 /**
  * Lower-case base32 (RFC 4648 alphabet, no padding) of bytes given as latin1 text, one character a byte: 32 bytes give 52
@@ -10,21 +8,28 @@ const pairs = Array.from({ length: 1024 }, (_, bits) => `${alphabet[bits >> 5]}$
  */
 export function base32(bytes: string): string {
   let text = '';
-  let bits = 0;
-  let value = 0;
-  for (let at = 0; at < bytes.length; at += 1) {
-    value = ((value << 8) | bytes.charCodeAt(at)) & 0x3ffff;
-    bits += 8;
-    if (bits >= 10) {
-      bits -= 10;
-      text += pairs[(value >>> bits) & 1023];
-    }
-  }
-  if (bits >= 5) {
-    bits -= 5;
-    text += alphabet[(value >>> bits) & 31];
-  }
-  return bits > 0 ? text + alphabet[(value << (5 - bits)) & 31] : text;
+  for (let start = 0; start < bytes.length; start += 5) text += eightLetters(bytes, start);
+  return text.slice(0, Math.ceil((bytes.length * 8) / 5));
+}
+
+/** Five bytes as eight letters at once: this runs for every finding. What is past the end counts as 0. */
+function eightLetters(bytes: string, start: number): string {
+  const high = ((byteAt(bytes, start) << 16) | (byteAt(bytes, start + 1) << 8) | byteAt(bytes, start + 2)) >>> 0;
+  const low = (byteAt(bytes, start + 3) << 8) | byteAt(bytes, start + 4);
+  return String.fromCharCode(
+    letters[high >>> 19] ?? 0,
+    letters[(high >>> 14) & 31] ?? 0,
+    letters[(high >>> 9) & 31] ?? 0,
+    letters[(high >>> 4) & 31] ?? 0,
+    letters[((high & 15) << 1) | (low >>> 15)] ?? 0,
+    letters[(low >>> 10) & 31] ?? 0,
+    letters[(low >>> 5) & 31] ?? 0,
+    letters[low & 31] ?? 0,
+  );
+}
+
+function byteAt(bytes: string, index: number): number {
+  return index < bytes.length ? bytes.charCodeAt(index) : 0;
 }
 
 /** SHA-256 of the text in lower-case base32: 52 characters. */

@@ -46,14 +46,19 @@ export function parseName(name: string): ParsedName | undefined {
 
 /** The 26 characters that `words` and `tail` were parsed from. */
 export function formatFingerprintHead(words: Iterable<number>, tail: number): string {
-  let bits = 0n;
-  for (const word of words) bits = (bits << 32n) | BigInt(word);
-  bits = (bits << 2n) | BigInt(tail);
   let text = '';
-  for (let at = fingerprintCharactersInName - 1; at >= 0; at -= 1) {
-    text += letters[Number((bits >> BigInt(at * 5)) & 31n)];
+  let value = 0;
+  let bits = 0;
+  for (const word of words) {
+    // Halves: with up to four bits left over, 32 more are too many for a shift.
+    for (const half of [word >>> 16, word & 0xffff]) {
+      value = (value << 16) | half;
+      for (bits += 16; bits >= 5; bits -= 5) text += letters[(value >>> (bits - 5)) & 31];
+      value &= (1 << bits) - 1;
+    }
   }
-  return text;
+  // 128 bits are 25 letters and 3 bits; the tail's two make the last letter.
+  return text + letters[((value << 2) | tail) & 31];
 }
 
 /** The source of an event's name: what stands before the fingerprint. */

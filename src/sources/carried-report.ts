@@ -35,6 +35,23 @@ export interface Entry {
   readonly place: string;
 }
 
+/** Spells its place out on demand: there are many entries, and few are refused. */
+class ListEntry implements Entry {
+  readonly fields: Fields;
+  readonly #list: string;
+  readonly #index: number;
+
+  constructor(fields: Fields, list: string, index: number) {
+    this.fields = fields;
+    this.#list = list;
+    this.#index = index;
+  }
+
+  get place(): string {
+    return `${this.#list}[${this.#index}]`;
+  }
+}
+
 /** Collects what one reading says. */
 export class CarriedReading {
   readonly #format: string;
@@ -79,12 +96,13 @@ export class CarriedReading {
       this.refuse('malformed', place, `expected a list, found ${kindOf(list)}`);
       return [];
     }
-    return items.flatMap((item, index) => {
+    const entries: Entry[] = [];
+    for (const [index, item] of items.entries()) {
       const fields = asFields(item);
-      if (fields !== undefined) return [{ fields, place: `${place}[${index}]` }];
-      this.refuse('malformed', `${place}[${index}]`, `expected an object, found ${kindOf(item)}`);
-      return [];
-    });
+      if (fields !== undefined) entries.push(new ListEntry(fields, place, index));
+      else this.refuse('malformed', `${place}[${index}]`, `expected an object, found ${kindOf(item)}`);
+    }
+    return entries;
   }
 
   /** The members of an object that are objects themselves; none for nothing and null. Others are refused. */

@@ -47,10 +47,15 @@ function readSection(linter: string, { fields, place }: Entry, reading: CarriedR
     reading.refuse('malformed', `${place}.issues`, `expected an object, found ${kindOf(objects)}`);
   }
   for (const [object, list] of Object.entries(asFields(objects) ?? {})) {
-    const resource = resourceOf(gvr, clean(object.slice(0, longestName)));
+    // Most objects have no issue: a resource is made for the first one.
+    let resource: ResourceReference | undefined;
+    const about = () => {
+      resource ??= resourceOf(gvr, clean(object.slice(0, longestName)));
+      return resource;
+    };
     for (const issue of reading.entries(list, `${place}.issues.${object}`)) {
       issues += 1;
-      readIssue(linter, gvr, resource, issue, reading);
+      readIssue({ linter, gvr, about }, issue, reading);
     }
   }
   // Errors in the tally and nothing in the list: the objects could not be read at all.
@@ -63,13 +68,14 @@ const longestName = 1024;
 /** `[POP-106] No resources requests/limits defined` */
 const codeOfMessage = /^\[(POP-\d{1,6})\] ?(.*)$/s;
 
-function readIssue(
-  linter: string,
-  gvr: string,
-  resource: ResourceReference,
-  { fields, place }: Entry,
-  reading: CarriedReading,
-): void {
+/** What the issues of one object have in common. */
+interface Linted {
+  readonly linter: string;
+  readonly gvr: string;
+  about(): ResourceReference;
+}
+
+function readIssue(linted: Linted, { fields, place }: Entry, reading: CarriedReading): void {
   const level = asNumber(fields['level']);
   if (level === undefined || !levels.includes(level)) {
     reading.refuse('malformed', `${place}.level`, `expected 0, 1, 2 or 3, found ${kindOf(fields['level'])}`);
@@ -79,21 +85,15 @@ function readIssue(
   const [, code, text] = codeOfMessage.exec(asText(fields['message']) ?? '') ?? [];
   if (code === undefined || text === undefined) {
     reading.refuse('missing-field', `${place}.message`, 'no code [POP-...] says what was found');
-  } else reading.find(findingOf(linter, gvr, resource, fields, code, text));
+  } else reading.find(findingOf(linted, fields, code, text));
 }
 
 /** The object itself, where a container is named otherwise. */
 const root = '__root__';
 
 /** Messages hold counts and percentages: they are no identity, and with other numbers in them nothing is another finding. */
-function findingOf(
-  linter: string,
-  gvr: string,
-  resource: ResourceReference,
-  fields: Fields,
-  code: string,
-  text: string,
-): Finding {
+function findingOf({ linter, gvr, about }: Linted, fields: Fields, code: string, text: string): Finding {
+  const resource = about();
   const group = asText(fields['group']) ?? root;
   const container = group === root ? '' : group;
   return {
