@@ -60,7 +60,10 @@ export async function loadConfig(flags: Flags, environment: Environment, registr
     if (!sourceNames.includes(name))
       problems.push(`sources.${name}: there is no such source; there are ${sourceNames.join(', ')}`);
   }
-  if (result.success) problems.push(...routeProblems(result.data.webhooks.routes, registry));
+  if (result.success) {
+    const sentTo = result.data.declarativeSources.filter(({ webhook }) => webhook).map(({ name }) => name);
+    problems.push(...routeProblems(result.data.webhooks.routes, registry, sentTo));
+  }
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
   return result.data;
 }

@@ -15,9 +15,14 @@ export function absentPaths(config: Config, sources: readonly Source[]): string[
     .flatMap(webhookPaths);
 }
 
-/** What is wrong with the names of `webhooks.routes`. */
-export function routeProblems(routes: Config['webhooks']['routes'], sources: readonly Source[]): string[] {
-  const names = sources.filter((source) => webhookPaths(source).length > 0).map(({ name }) => name);
+/** What is wrong with the names of `webhooks.routes`. `declared`: names of declared sources that bodies are sent to. */
+export function routeProblems(
+  routes: Config['webhooks']['routes'],
+  registry: readonly Source[],
+  declared: readonly string[],
+): string[] {
+  const known = registry.filter((source) => webhookPaths(source).length > 0).map(({ name }) => name);
+  const names = [...known, ...declared];
   return Object.keys(routes)
     .filter((name) => !names.includes(name))
     .map((name) => `webhooks.routes.${name}: no such source reads what is sent; there are ${names.join(', ')}`);

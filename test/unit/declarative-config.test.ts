@@ -265,6 +265,15 @@ suite('declared sources in the configuration', () => {
     );
   });
 
+  test('can be given a route where bodies are sent to them, and only there', async (t) => {
+    const webhooks = { routes: { example: { open: true } } };
+    const sent = source({ webhook: true, recognise: 'has(document.a)', subject: 'document.a' }, { resource: about });
+    assert.deepEqual(await problemsIn(t, { declarativeSources: [sent], webhooks }), []);
+    const [problem, ...others] = await problemsIn(t, { declarativeSources: [source()], webhooks });
+    assert.match(problem ?? '', /^webhooks\.routes\.example: no such source/);
+    assert.deepEqual(others, []);
+  });
+
   test('need a restart when they change', () => {
     const before = configSchema.parse({ declarativeSources: [source()] });
     assert.deepEqual(keysThatNeedRestart(before, configSchema.parse({})), ['declarativeSources']);
