@@ -14,6 +14,7 @@ import { measureMemory } from './p3-memory.ts';
 import { measureNormalizing } from './p5-normalize.ts';
 import { measureReady } from './p6-ready.ts';
 import { measureIdle } from './p7-idle.ts';
+import { measureWebhooks } from './w1-webhooks.ts';
 
 const log = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -25,6 +26,7 @@ const measurements: readonly {
   { ids: ['P5'], run: () => measureNormalizing(log) },
   { ids: ['P7'], run: async (cluster) => measureIdle(await cluster(), log) },
   { ids: ['P2'], run: async (cluster) => measureLatency(await cluster(), log) },
+  { ids: ['W1', 'W2', 'W3'], run: async (cluster) => measureWebhooks(await cluster(), log) },
   { ids: ['P1'], run: async (cluster) => measureBacklog(await cluster(), log) },
   { ids: ['P6'], run: async (cluster) => measureReady(await cluster(), reportsOfP6(), log) },
   { ids: ['P3', 'P4'], run: async (cluster) => measureMemory(await cluster(), log) },

@@ -1,8 +1,10 @@
 /** P7: resident memory when idle and time to ready, bundled, beside the unbundled run. */
+import { freePorts } from '../cluster/ports.ts';
 import type { BenchCluster } from './cluster.ts';
 import { makeNamespace } from './cluster.ts';
 import type { Figure } from './figure.ts';
 import { median, rounded } from './figure.ts';
+import type { WebhookOptions } from './processes.ts';
 import { bundlePath, residentMegabytes, sourcePath, startWatcher, untilReady } from './processes.ts';
 
 const runs = 3;
@@ -12,6 +14,9 @@ export async function measureIdle(cluster: BenchCluster, log: (line: string) => 
   await makeNamespace(cluster, 'bench-p7');
   const bundled = await measure(cluster, bundlePath);
   const source = await measure(cluster, sourcePath);
+  const { apiServer: port } = await freePorts();
+  const webhooks = { port, host: '127.0.0.1', routes: { falco: { open: true }, audit: { open: true } } } as const;
+  const serving = await measure(cluster, bundlePath, webhooks);
   log(
     `P7 bundled ${bundled.megabytes.toFixed(0)} MB, ready ${bundled.readyMs.toFixed(0)} ms; unbundled ${source.megabytes.toFixed(0)} MB, ${source.readyMs.toFixed(0)} ms`,
   );
@@ -26,6 +31,14 @@ export async function measureIdle(cluster: BenchCluster, log: (line: string) => 
       note: `unbundled ${source.megabytes.toFixed(1)} MB`,
     },
     {
+      id: 'P7.webhooks',
+      value: rounded(serving.megabytes, 1),
+      unit: 'MB resident, idle, webhooks on',
+      ratio: rounded(serving.megabytes / bundled.megabytes),
+      goal: 'under 130 MB resident when idle with webhooks, bundled',
+      ok: serving.megabytes < 130,
+    },
+    {
       id: 'P7.ready',
       value: rounded(bundled.readyMs, 0),
       unit: 'ms from process start to ready',
@@ -37,12 +50,16 @@ export async function measureIdle(cluster: BenchCluster, log: (line: string) => 
   ];
 }
 
-async function measure(cluster: BenchCluster, program: string): Promise<{ megabytes: number; readyMs: number }> {
+async function measure(
+  cluster: BenchCluster,
+  program: string,
+  webhooks?: WebhookOptions,
+): Promise<{ megabytes: number; readyMs: number }> {
   const megabytes: number[] = [];
   const ready: number[] = [];
   for (let run = 0; run < runs; run += 1) {
     const startedAt = performance.now();
-    const watcher = startWatcher(cluster, 'bench-p7', { program });
+    const watcher = startWatcher(cluster, 'bench-p7', { program, ...(webhooks === undefined ? {} : { webhooks }) });
     await untilReady(await watcher.port());
     ready.push(performance.now() - startedAt);
     await new Promise((resolve) => setTimeout(resolve, idleMs));

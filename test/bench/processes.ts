@@ -16,15 +16,26 @@ export interface Running {
 export const bundlePath = join(repositoryRoot, 'dist/zen-watcher.js');
 export const sourcePath = join(repositoryRoot, 'cmd/zen-watcher/main.ts');
 
+/** `webhooks` of the configuration, as far as benchmarks need it. */
+export interface WebhookOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly routes: Readonly<Record<string, { readonly open: true }>>;
+}
+
 /** Starts `zen-watcher run` with the bench account. */
 export function startWatcher(
   cluster: BenchCluster,
   namespace: string,
-  options: { program?: string; flags?: readonly string[] } = {},
+  options: { program?: string; flags?: readonly string[]; webhooks?: WebhookOptions } = {},
 ): Running {
   // Room for all: 20,000 events are more than the event budget allows when nothing is said.
   const configPath = join(cluster.controlPlane.folder, 'bench-config.yaml');
-  writeFileSync(configPath, JSON.stringify({ budget: { events: 1_000_000 } }));
+  const { webhooks } = options;
+  writeFileSync(
+    configPath,
+    JSON.stringify({ budget: { events: 1_000_000 }, ...(webhooks === undefined ? {} : { webhooks }) }),
+  );
   const child = spawn(
     process.execPath,
     [
@@ -47,7 +58,7 @@ export function startWatcher(
   const pid = child.pid as number;
   return {
     pid,
-    port: () => listeningPort(pid),
+    port: () => listeningPort(pid, webhooks?.port),
     async stop() {
       child.kill('SIGTERM');
       return closed;
@@ -73,7 +84,8 @@ export function residentMegabytes(pid: number): { now: number; peak: number } {
   return { now: (kilobytes('VmRSS') * 1024) / 1e6, peak: (kilobytes('VmHWM') * 1024) / 1e6 };
 }
 
-async function listeningPort(pid: number): Promise<number> {
+/** The port that the process listens on, and not that of its webhooks. */
+async function listeningPort(pid: number, webhookPort: number | undefined): Promise<number> {
   const { readdirSync, readlinkSync } = await import('node:fs');
   for (;;) {
     const inodes = new Set(
@@ -87,8 +99,9 @@ async function listeningPort(pid: number): Promise<number> {
     );
     for (const line of readFileSync(`/proc/${pid}/net/tcp`, 'utf8').split('\n').slice(1)) {
       const columns = line.trim().split(/\s+/);
-      if (columns[3] === '0A' && inodes.has(columns[9] ?? ''))
-        return Number.parseInt(columns[1]?.split(':')[1] ?? '', 16);
+      if (columns[3] !== '0A' || !inodes.has(columns[9] ?? '')) continue;
+      const port = Number.parseInt(columns[1]?.split(':')[1] ?? '', 16);
+      if (port !== webhookPort) return port;
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
