@@ -3,6 +3,7 @@
  * while the server lets it: the breaker stops all when it cannot be reached, the pace slows down when it asks for that, a
  * gate stops what is not allowed in one namespace. An intent ends only when the server has it, refuses it for good, or needs nothing.
  */
+import PQueue from 'p-queue';
 import type { RetryCause } from '../api/stored-event.ts';
 import type { BackoffOptions } from '../lib/backoff.ts';
 import { backoffMs } from '../lib/backoff.ts';
@@ -57,7 +58,7 @@ const defaultBackoff: BackoffOptions = { firstMs: 200, maximumMs: 30_000 };
 export class Writer {
   readonly #parts: WriterParts;
   readonly #changes: EventChanges;
-  readonly #running = new Set<Promise<void>>();
+  readonly #running: PQueue;
   /** How often the intents that wait to be tried again have failed: one bad event must not take turns with all others. */
   readonly #failures = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
@@ -75,6 +76,7 @@ export class Writer {
       mayWrite: (partition) => parts.mayWrite(partition),
       tampered: (intent, what) => parts.observer.tampered(intent, what),
     });
+    this.#running = new PQueue({ concurrency: parts.concurrency });
     parts.queue.onReady(() => this.#pump());
   }
 
@@ -87,7 +89,7 @@ export class Writer {
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
-    while (this.#running.size > 0) await Promise.all(this.#running);
+    await this.#running.onIdle();
   }
 
   /** Writes what waits, also what was put off. Resolves when nothing is left, or after `timeoutMs`. True when it is empty. */
@@ -103,7 +105,7 @@ export class Writer {
 
   /** Starts what may be started, and sees to it that it is called again when more may be. */
   #pump(): void {
-    while (!this.#isStopped && this.#running.size < this.#width()) {
+    while (!this.#isStopped && this.#running.pending + this.#running.size < this.#width()) {
       const next = this.#next();
       if (next === undefined) return;
       if (typeof next === 'number') {
@@ -111,11 +113,7 @@ export class Writer {
         this.#timer = setTimeout(() => this.#pump(), Math.ceil(next));
         return;
       }
-      const run = this.#carryOut(next).finally(() => {
-        this.#running.delete(run);
-        this.#pump();
-      });
-      this.#running.add(run);
+      void this.#running.add(() => this.#carryOut(next)).finally(() => this.#pump());
     }
   }
 

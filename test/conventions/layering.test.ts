@@ -56,7 +56,7 @@ const importRules: Readonly<Record<string, { permitted: readonly string[]; refus
     ],
   },
   'src/pipeline': {
-    permitted: ['./x.ts', '../api/x.ts', '../lib/x.ts', '../sources/x.ts', 'lru-cache', 'node:crypto'],
+    permitted: ['./x.ts', '../api/x.ts', '../lib/x.ts', '../sources/x.ts', 'lru-cache', 'p-queue', 'node:crypto'],
     refused: [
       '../kube/x.ts',
       '../http/x.ts',
