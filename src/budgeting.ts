@@ -21,6 +21,8 @@ export interface BudgetingParts {
   namespaceFor(resource: ResourceReference): string;
   /** Shorter waits, for tests. */
   readonly timing?: { readonly sweepMs?: number; readonly summaryMs?: number } | undefined;
+  /** Whether this replica may write: while another one does, nothing is planned. */
+  isLeading(): boolean;
   /** Everything was listed once. */
   isSynced(): boolean;
   /** Every report was read once. */
@@ -61,7 +63,7 @@ export function keepBudget(parts: BudgetingParts): Budgeting {
     }),
     events: config.budget.events,
     monotonicMs: () => clock.monotonicMs(),
-    isSettled: () => parts.isSynced() && parts.isRead(),
+    isSettled: () => parts.isLeading() && parts.isSynced() && parts.isRead(),
     unfold: parts.unfold,
     lookSoon: () => looks.soon(),
     cappedChanged: parts.cappedChanged,
@@ -76,7 +78,7 @@ export function keepBudget(parts: BudgetingParts): Budgeting {
     soonMs: lookSoonMs,
     sweep() {
       const ttlMs = config.budget.resolvedTtlHours * millisecondsPerHour;
-      if (parts.isSynced()) removeExpired(index, queue, ttlMs, moment());
+      if (parts.isLeading() && parts.isSynced()) removeExpired(index, queue, ttlMs, moment());
     },
   });
   return {

@@ -20,11 +20,14 @@ import { absentPaths, sourcesWithRoute } from './config/webhook-routes.ts';
 import { configReload } from './config-reload.ts';
 import { startProbeServer } from './http/server.ts';
 import { Inputs } from './inputs.ts';
+import type { KubeClientOptions } from './kube/client.ts';
 import { KubeClient } from './kube/client.ts';
 import { KubeEventStore } from './kube/event-store.ts';
 import { Namespaces } from './kube/namespaces.ts';
 import { PodOwners } from './kube/pods.ts';
 import type { ReflectorTiming } from './kube/reflector.ts';
+import type { Leadership } from './leadership.ts';
+import { leadershipBy } from './leadership.ts';
 import type { Clock } from './lib/clock.ts';
 import { Books } from './pipeline/books.ts';
 import { Breaker } from './pipeline/breaker.ts';
@@ -47,7 +50,7 @@ import type { GateCause } from './pipeline/write-gates.ts';
 import { WriteGates } from './pipeline/write-gates.ts';
 import { Writer } from './pipeline/writer.ts';
 import { channelsOf } from './sources/channels.ts';
-import { signalTest } from './sources/natures.ts';
+import { hasSignals, signalTest } from './sources/natures.ts';
 import type { Source } from './sources/source.ts';
 import { ConfigReporter } from './telemetry/config-reporter.ts';
 import { expose } from './telemetry/exposition.ts';
@@ -66,6 +69,8 @@ export interface DaemonParts {
   /** [0, 1), for jitter. */
   readonly random: () => number;
   readonly version: string;
+  /** Of this process, and of no other at any time: in the Leases of replicas. */
+  readonly identity: string;
   /** Tells of changes of the configuration until it is ended. */
   watchConfig?(listener: ConfigListener): () => void;
   /** Shorter waits, for tests of failures. */
@@ -156,6 +161,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     clock,
     namespaceFor: (resource) => placement.namespaceFor(resource),
     timing,
+    isLeading: () => leadership.isLeading,
     isSynced: () => inputs.isSynced,
     isRead: () => inputs.isRead,
     unfold: (row) => reconciler.unfold(row),
@@ -176,6 +182,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     health,
     view,
     admission: budget,
+    mayWrite: () => leadership.isLeading,
     markDirty(object, reason, afterMs) {
       // What was sent cannot be read again: the next one that is sent decides.
       if (isSentKey(object.key)) return;
@@ -187,13 +194,13 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   });
 
   // Output: queue -> server.
-  const client = new KubeClient(parts.kubeConfig, {
+  const asking: Pick<KubeClientOptions, 'clock' | 'userAgent' | 'onRequest'> = {
     clock,
-    connections: config.writes.inFlight + 4,
-    timeoutMs: requestTimeoutMs,
     userAgent: `zen-watcher/${parts.version}`,
     onRequest: (request) => metrics.apiRequest(request),
-  });
+  };
+  const connections = config.writes.inFlight + 4;
+  const client = new KubeClient(parts.kubeConfig, { ...asking, connections, timeoutMs: requestTimeoutMs });
   const gates = new WriteGates({
     index,
     backoff: breakerBackoff,
@@ -214,7 +221,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     clock,
     placement,
     concurrency: config.writes.inFlight,
-    mayWrite: () => true,
+    mayWrite: () => leadership.isLeading,
     observer: {
       ended(intent, ending) {
         reporter.ended(intent, ending, monotonicMs(), index.muted.has(index.find(intent.key), clock.now()));
@@ -229,6 +236,24 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       },
       tampered: (intent, what) => reporter.tampered(intent, what),
       moved: (name, from, to) => reporter.moved(name, from, to),
+    },
+  });
+
+  // Replicas: all read, one writes. What it has to write when it begins, it knows by comparing.
+  const leadership: Leadership = leadershipBy({
+    ...parts,
+    asking,
+    registry: metrics.registry,
+    acquired() {
+      writer.fence();
+      budget.forgetPlan();
+      if (reconciler.takeOver()) inputs.retell(hasSignals);
+      sweeper.soon();
+    },
+    lost() {
+      writer.fence();
+      budget.forgetPlan();
+      reconciler.resign();
     },
   });
 
@@ -264,6 +289,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     waits,
     kindState: (kind) => (kind === sentKind ? { kind: 'sent' } : inputs.kindState(kind)),
     handBack: (record) => reconciler.handBack(record),
+    mayWrite: () => leadership.isLeading,
     unverifiedMs: config.lifecycle.unverifiedDays * millisecondsPerDay,
   });
   const misplaced = new Misplaced({
@@ -281,7 +307,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     sweep() {
       if (!inputs.isLive) return;
       lifecycle.sweep({ now: clock.now(), monotonicMs: monotonicMs() });
-      if (isAnywhere) misplaced.sweep(monotonicMs());
+      if (isAnywhere && leadership.isLeading) misplaced.sweep(monotonicMs());
     },
   });
   const withRoute = sourcesWithRoute(config, sources);
@@ -315,6 +341,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   sweeper.start();
   budgeting.start();
   inputs.start();
+  leadership.start();
   rules.start();
   const unwatchConfig = parts.watchConfig?.(
     configReload({
@@ -350,6 +377,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       const isDrained = await writer.drain(config.shutdown.drainSeconds * 1000);
       await webhooks?.close();
       await writer.stop();
+      await leadership.stop();
       await inputs.stopEvents();
       await client.close();
       await probes.close();

@@ -112,9 +112,9 @@ export class Inputs {
     await this.#events.stop();
   }
 
-  /** Has every report read again: it is judged by other rules now. */
-  retell(): void {
-    this.#reports.retell();
+  /** Has every report read again, or those of the sources that are meant. */
+  retell(only?: readonly string[]): void {
+    this.#reports.retell(only);
   }
 
   /** Has one report read again, not before `afterMs`. */

@@ -113,8 +113,8 @@ export class ReportInformers {
   }
 
   /** Has every report read again, from one listing each, and not one request per report. */
-  retell(): void {
-    for (const one of this.#watched) one.retell();
+  retell(only?: readonly string[]): void {
+    for (const one of this.#watched) if (only === undefined || only.includes(one.owner)) one.retell();
   }
 
   /** Reads a report anew; undefined when it is gone. */

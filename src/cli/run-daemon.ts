@@ -1,4 +1,6 @@
 /** What `zen-watcher run` does: the daemon, from configuration to SIGTERM. Loaded on demand. */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { configuredSources } from '../config/configured-sources.ts';
 import { environmentWarnings } from '../config/environment.ts';
@@ -28,6 +30,8 @@ export async function run(flags: RunFlags, io: RunIo): Promise<void> {
     clock: systemClock,
     random: Math.random,
     version: io.version,
+    // The name of the Pod, which a restarted container has again, and what it has not.
+    identity: `${hostname()}_${randomUUID()}`,
     watchConfig: (listener) => watchConfig({ flags, environment, registry: sources }, listener),
   });
   const signal = await io.stopSignal();

@@ -13,7 +13,7 @@ export function accessSettings(config: Config, sources: readonly Source[]): Acce
     placement,
     migrate,
     configMapNamespaces: [],
-    leases: [],
+    leases: config.leaderElection.enabled ? leaderLeases(config.leaderElection.replicas) : [],
   };
 }
 

@@ -4,6 +4,7 @@ import { placementModes } from '../pipeline/placement.ts';
 import { logLevels } from '../telemetry/logger.ts';
 import { auditSchema } from './audit-schema.ts';
 import { declarativeSourcesSchema } from './declarative-schema.ts';
+import { leaderElectionSchema } from './leader-election-schema.ts';
 import { rulesShape, severityWordsSchema } from './rules-schema.ts';
 import { webhooksSchema } from './webhooks-schema.ts';
 
@@ -118,6 +119,7 @@ const shape = z.strictObject({
   due: z.prefault(dueSchema, {}),
   /** What of the API server's audit log is told (docs/sources/audit.md). */
   audit: z.prefault(auditSchema, {}),
+  leaderElection: z.prefault(leaderElectionSchema, {}),
   lifecycle: z.prefault(lifecycleSchema, {}),
   budget: z.prefault(budgetSchema, {}),
   writes: z.prefault(writesSchema, {}),

@@ -33,8 +33,8 @@ export interface LeaseStore {
   /** Undefined: there is none. */
   read(name: string): Promise<StoredLease | undefined>;
   /**
-   * Puts a record in place of what was read, or makes the Lease where there was none. Fails with the server's own status
-   * when the Lease is not what it was any more.
+   * Puts a record in place of what was read, or makes the Lease where there was none. Fails with 409 when the
+   * Lease is not what it was any more.
    */
   write(name: string, record: LeaseRecord, current: StoredLease | undefined): Promise<StoredLease>;
 }
@@ -71,7 +71,13 @@ export class KubeLeaseStore implements LeaseStore {
     const spec = { ...asFields(object['spec']), ...record };
     const body = JSON.stringify({ ...object, apiVersion: `${group}/v1`, kind: 'Lease', spec });
     const path = pathOf(leasesIn(this.#namespace), { name });
-    return asLease((await this.#client.request({ method: 'PUT', path, verb: 'update', resource, body })).body);
+    try {
+      return asLease((await this.#client.request({ method: 'PUT', path, verb: 'update', resource, body })).body);
+    } catch (error) {
+      // Seen: to the second of two who make it at the same time the server says that a change must name a version.
+      if (current !== undefined || !(error instanceof KubeError) || error.status !== 422) throw error;
+      throw new KubeError({ status: 409, reason: 'Conflict', message: error.message, cause: error });
+    }
   }
 }
 

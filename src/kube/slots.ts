@@ -8,10 +8,8 @@ import type { LeaseParts } from './lease.ts';
 import { Lease } from './lease.ts';
 
 export interface SlotsParts extends Omit<LeaseParts, 'name' | 'acquired' | 'lost'> {
-  /** The Leases are called `<prefix>-0`, `<prefix>-1`, ... */
-  readonly prefix: string;
-  /** How many there are: the most replicas that can be at a time, also during a rollout. */
-  readonly count: number;
+  /** Their Leases: as many as there can be replicas at a time, also during a rollout. */
+  readonly names: readonly string[];
   /** Our own slot, or the members, are others than before. */
   changed?(own: number | undefined, members: readonly number[]): void;
 }
@@ -29,7 +27,7 @@ export class Slots {
 
   constructor(parts: SlotsParts) {
     this.#parts = parts;
-    this.#leases = leaseNames(parts).map((name) => new Lease({ ...parts, name }));
+    this.#leases = parts.names.map((name) => new Lease({ ...parts, name }));
   }
 
   /** The number of our slot; undefined while there is none for us. */
@@ -85,9 +83,4 @@ export class Slots {
     this.#told = text;
     this.#parts.changed?.(own, members);
   }
-}
-
-/** The names of all slots: what a Role has to allow. */
-export function leaseNames({ prefix, count }: Pick<SlotsParts, 'prefix' | 'count'>): string[] {
-  return Array.from({ length: count }, (_, slot) => `${prefix}-${slot}`);
 }

@@ -103,6 +103,15 @@ export class Budget implements Admission {
     return false;
   }
 
+  /** This replica writes from now on, or no more: nothing is planned, as after a restart. */
+  forgetPlan(): void {
+    this.#undone.clear();
+    this.#counts = undefined;
+    this.#isPlanned = false;
+    this.#isScarce = false;
+    this.#spare = 0;
+  }
+
   /** A ResourceQuota takes no more events. */
   quotaReached(): void {
     this.#ceiling.reached();

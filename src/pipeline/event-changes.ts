@@ -24,12 +24,12 @@ import type {
   SignalIntent,
   WritingIntent,
 } from './intent.ts';
-import { isWriting } from './intent.ts';
+import { isWriting, mayCarryOut } from './intent.ts';
 import { whereItIs } from './intent-place.ts';
 import type { OwnEvents } from './own-events.ts';
 import { isEditedByOthers } from './own-events.ts';
 import type { Placement } from './placement.ts';
-import type { EventStore } from './ports.ts';
+import type { EventStore, MayWrite } from './ports.ts';
 import { isTheSame, keepWhatIsNotOurs, later, mustBeTold } from './stored-content.ts';
 
 /** How an intent ended. */
@@ -61,7 +61,7 @@ export interface EventChangesParts {
   readonly own: OwnEvents;
   readonly clock: Clock;
   /** Asked last before every write. */
-  mayWrite(partition: string): boolean;
+  readonly mayWrite: MayWrite;
   /** An event of ours was found with content that is not ours; it was put right. */
   tampered(intent: Intent, what: 'replaced' | 'mended'): void;
   /** Without one every event is where its intent says. */
@@ -83,7 +83,9 @@ export class EventChanges {
   /** Carries an intent out. `writes` counts the requests that changed something or tried to. Does not throw. */
   async carryOut(intent: Intent): Promise<{ readonly step: Step; readonly writes: number }> {
     const { own, store, mayWrite } = this.#parts;
-    const fenced = new FencedStore(store, () => mayWrite(intent.partition));
+    const isAllowed = () => mayCarryOut(intent, mayWrite);
+    if (!isAllowed()) return { step: { kind: 'fenced' }, writes: 0 };
+    const fenced = new FencedStore(store, isAllowed);
     own.begin(intent.key);
     try {
       const step = await new Change(this.#parts, fenced).carryOut(intent);

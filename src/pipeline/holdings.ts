@@ -17,6 +17,7 @@ export const dirtyReasons = [
   'describer-gone',
   'finding-missing',
   'unfold',
+  'take-over',
 ] as const;
 export type DirtyReason = (typeof dirtyReasons)[number];
 
@@ -30,6 +31,8 @@ export interface HoldingsParts {
   readonly markDirty: MarkDirty;
 }
 
+/** Nothing is about to change: what is read now is what counts. */
+const atOnce: ReadonlySet<DirtyReason> = new Set(['event-differs', 'unfold', 'take-over']);
 /** Time for a tool that replaces its reports to be done with it. */
 const settleRetryMs = 1_000;
 
@@ -110,7 +113,7 @@ export class Holdings {
   /** Has every report read again that holds the finding, so that one of them writes its event anew. */
   rereadHolders(row: Row, reason: DirtyReason): void {
     const { index, reports, markDirty } = this.#parts;
-    for (const { object } of reports.holdersOf(row, index.reportKey(row))) markDirty(object, reason, settleRetryMs);
+    for (const { object } of reports.holdersOf(row, index.reportKey(row))) markDirty(object, reason, waitMs(reason));
   }
 
   /** Has a report read again that holds the finding: the one that describes it, else any. False when there is none. */
@@ -122,7 +125,7 @@ export class Holdings {
       ? reports.find(describer)
       : reports.holdersOf(row, reportKey)[0]?.object;
     if (object === undefined) return false;
-    markDirty(object, reason, reason === 'event-differs' || reason === 'unfold' ? 0 : settleRetryMs);
+    markDirty(object, reason, waitMs(reason));
     return true;
   }
 
@@ -141,4 +144,8 @@ export class Holdings {
     if (describer === record.object.hash && reportKey === record.reportKey) return false;
     return !reports.isDescribing(describer, row, reportKey);
   }
+}
+
+function waitMs(reason: DirtyReason): number {
+  return atOnce.has(reason) ? 0 : settleRetryMs;
 }

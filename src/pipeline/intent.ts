@@ -2,6 +2,7 @@
 import type { Category, ResolveReason, Severity, StaleReason } from '../api/words.ts';
 import { severityRank } from '../api/words.ts';
 import { sourceOf } from './event-name.ts';
+import type { MayWrite } from './ports.ts';
 
 /** What all intents have in common. */
 export interface IntentBase {
@@ -18,6 +19,8 @@ export interface IntentBase {
   readonly readAtMs: number;
   /** About how much memory it holds. */
   readonly bytes: number;
+  /** It follows from what was sent to this replica alone: no other one can write it. */
+  readonly isSent?: true;
 }
 
 /** About what an intent takes in memory besides its body. */
@@ -97,6 +100,11 @@ export function isWriting(intent: Intent): intent is WritingIntent {
   return intent.kind === 'present' || intent.kind === 'signal';
 }
 
+/** Whether this replica may write the intent. */
+export function mayCarryOut({ isSent, partition }: IntentBase, mayWrite: MayWrite): boolean {
+  return isSent === true || mayWrite(partition);
+}
+
 /** Whether the event will be there and Active once what is coming was carried out. */
 export function willBeActive(isActive: boolean, coming: Intent | undefined): boolean {
   if (coming === undefined || coming.kind === 'freshness' || coming.kind === 'move') return isActive;
@@ -111,6 +119,7 @@ export function mergeIntents(earlier: Intent, later: Intent): Intent {
   const isRaised = severityRank(later.facts.severity) < severityRank(earlier.facts.severity);
   return {
     ...(isRaised ? later : earlier),
+    ...(earlier.isSent || later.isSent ? { isSent: true as const } : {}),
     readAtMs,
     occurrences: earlier.occurrences + later.occurrences,
     count: earlier.count + later.count,

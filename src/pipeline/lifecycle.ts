@@ -16,6 +16,7 @@ import type { ClusterView } from './evidence.ts';
 import { endByCluster } from './evidence.ts';
 import type { Intent, IntentBase } from './intent.ts';
 import { bareIntent } from './intent.ts';
+import type { MayWrite } from './ports.ts';
 import type { ReportHealth } from './report-health.ts';
 import type { ReportRecord, ReportTable } from './report-table.ts';
 import { kindOfKey } from './report-table.ts';
@@ -49,6 +50,7 @@ export interface LifecycleParts {
   kindState(reportKind: string): KindState;
   /** Forgets a report that is gone, with what it held. */
   handBack(record: ReportRecord): void;
+  readonly mayWrite: MayWrite;
   readonly unverifiedMs: number;
 }
 
@@ -238,7 +240,8 @@ export class Lifecycle {
 
   /** Only where nothing else is about to be done with the event: that may be news of it. */
   #put(row: Row, { monotonicMs }: Moment, make: (base: IntentBase) => Intent): void {
-    const { index, queue } = this.#parts;
+    const { index, queue, mayWrite } = this.#parts;
+    if (!mayWrite(index.resourceNamespace(row))) return;
     const key = index.name(row);
     if (queue.coming(key) !== undefined) return;
     queue.put(make(bareIntent(key, index.namespace(row), index.resourceNamespace(row), monotonicMs)));

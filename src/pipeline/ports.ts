@@ -19,5 +19,11 @@ export interface EventStore {
   remove(current: StoredEvent): Promise<Answer>;
 }
 
+/**
+ * Whether this replica may write what is about a partition: false while another one leads. Asked when something is decided,
+ * and last before each write.
+ */
+export type MayWrite = (partition: string) => boolean;
+
 /** Reads one report anew; undefined when it is gone. Throws when the server cannot be asked. */
 export type Reread = (key: ObjectKey) => Promise<RawDocument | undefined>;

@@ -31,6 +31,11 @@ export class RecentSignals {
     return this.#recent.size;
   }
 
+  /** Another replica wrote meanwhile. */
+  clear(): void {
+    this.#recent.clear();
+  }
+
   /** What had been counted before this process wrote of it; undefined when it did not lately. */
   countedBefore(name: string): CountedBefore | undefined {
     return this.#recent.get(name);

@@ -6,6 +6,7 @@ import type { EventIndex } from './event-index.ts';
 import type { ClusterView } from './evidence.ts';
 import type { MarkDirty } from './holdings.ts';
 import type { PodLookup } from './owner.ts';
+import type { MayWrite } from './ports.ts';
 import type { ReportHealth } from './report-health.ts';
 import type { ObjectKey, ReportTable } from './report-table.ts';
 import type { Judge } from './rules.ts';
@@ -27,6 +28,8 @@ export interface ReconcilerParts {
   readonly health: ReportHealth;
   readonly view: ClusterView;
   readonly signals: SignalSettings;
+  /** What was sent to this replica alone it writes in any case. */
+  readonly mayWrite: MayWrite;
   /** Whether the finding may have an event of its own; where not, a summary counts it. */
   readonly admission: Admission;
   /** Told about findings that could not be mapped. */

@@ -22,12 +22,15 @@ import type { Observation } from './own-events.ts';
 import { PodWaits } from './pod-waits.ts';
 import { presentIntent } from './present-intent.ts';
 import type { Kept, Plan } from './reading-plan.ts';
-import { planReadings, unexpected, withheldButNamed } from './reading-plan.ts';
+import { planReadings, unexpected } from './reading-plan.ts';
 import type { ReconcilerParts, Sent } from './reconciler-parts.ts';
 import type { ReportObject, ReportRecord } from './report-table.ts';
 import { keyOfOrigin, kindOfKey, parseObjectKey } from './report-table.ts';
+import { isSentKey } from './sent-reports.ts';
 import { isOfSignals, Signals } from './signals.ts';
+import { compareAll, follow } from './take-over.ts';
 import type { Told } from './told.ts';
+import { trackedThoughWithheld } from './withheld.ts';
 
 export class Reconciler {
   readonly #parts: ReconcilerParts;
@@ -62,6 +65,7 @@ export class Reconciler {
       admission: parts.admission,
       namespaceFor: (resource) => parts.namespaceFor(resource),
       cluster: parts.cluster,
+      mayWrite: (object, partition) => this.#mayWrite(object, partition),
       reject: (object, partition, rejection) => this.#reject(object, partition, rejection),
     });
   }
@@ -137,9 +141,9 @@ export class Reconciler {
   /** The server shows an event of ours: what differs from what the reports want is put right. */
   eventObserved({ row, origin }: Observation): void {
     const { index } = this.#parts;
-    if (index.describer(row) === 0 && origin !== undefined) {
-      index.setDescriber(row, hash52(keyOfOrigin(origin)));
-    }
+    const describer = origin === undefined ? 0 : hash52(keyOfOrigin(origin));
+    if (!this.#isLeading(row)) follow(index, row, describer);
+    else if (index.describer(row) === 0 && describer !== 0) index.setDescriber(row, describer);
     this.#putRight(row);
   }
 
@@ -173,10 +177,36 @@ export class Reconciler {
     return this.#holdings.rereadHolder(row, 'unfold');
   }
 
+  /** Another replica writes from now on. */
+  resign(): void {
+    this.#unsettled.clear();
+    this.#signals.resigned();
+  }
+
+  /**
+   * This replica writes from now on: has read again what is not as the reports want it. True when the objects that count
+   * signals have to be read again as well.
+   */
+  takeOver(): boolean {
+    this.#unsettled.clear();
+    const check = (reportKey: string) => this.#absence.check(reportKey);
+    compareAll({ index: this.#parts.index, holdings: this.#holdings, check });
+    return this.#signals.tookOver();
+  }
+
+  #isLeading(row: Row): boolean {
+    const { index, mayWrite } = this.#parts;
+    return mayWrite(index.resourceNamespace(row));
+  }
+
+  #mayWrite({ key }: ReportObject, partition: string): boolean {
+    return isSentKey(key) || this.#parts.mayWrite(partition);
+  }
+
   /** Has a report read again whose event is not what the reports want; once nothing is about to be written of it. */
   #putRight(row: Row): void {
     const { index, queue } = this.#parts;
-    if (index.isFolded(row)) return;
+    if (index.isFolded(row) || !this.#isLeading(row)) return;
     if (index.holders(row) === 0) {
       // Set Active by hand, or created by a request of which no answer came before its finding was gone.
       if (index.isActive(row)) this.#absence.check(index.reportKey(row));
@@ -238,7 +268,7 @@ export class Reconciler {
     const before = new Set(record.held);
     const held = new Set<Row>();
     for (const kept of plan.kept) this.#hold(kept, { record, plan, before, held, moment });
-    const tracked = this.#trackedThoughWithheld(plan, before, held);
+    const tracked = trackedThoughWithheld(plan, { before, held }, this.#parts);
     for (const kept of tracked) this.#hold(kept, { record, plan, before, held, moment });
     books.settle(reading.partition, 'filtered', plan.filtered);
     books.settle(reading.partition, 'muted', plan.muted);
@@ -270,26 +300,6 @@ export class Reconciler {
       books.settle(record.partition, 'muted', kept.occurrences);
       this.#want(row, { ...kept, occurrences: 0 }, applying);
     } else this.#want(row, kept, applying);
-  }
-
-  /**
-   * A finding that is in the report but filtered or muted now is not fixed: while its event is Active it stays tracked,
-   * with its severity brought up to date. Also where another report holds it at the moment: that may let go of it. Such
-   * findings are only hashed where something seems to be missing: what this report held before, or belongs to its key, and
-   * is not among its kept findings.
-   */
-  #trackedThoughWithheld(plan: Plan, before: ReadonlySet<Row>, held: ReadonlySet<Row>): Kept[] {
-    const { index, queue, judge } = this.#parts;
-    if (plan.filtered + plan.muted === 0) return [];
-    const missing = new Set<string>();
-    for (const rows of [before, index.rowsOfKey(plan.reportKey)]) {
-      for (const row of rows) {
-        if (held.has(row)) continue;
-        const name = index.name(row);
-        if (willBeActive(index.isActive(row), queue.coming(name))) missing.add(name);
-      }
-    }
-    return missing.size === 0 ? [] : withheldButNamed(plan, missing, judge);
   }
 
   /** Sees to it that the finding's event is on the server. */
@@ -349,7 +359,11 @@ export class Reconciler {
 
   #put(intent: Intent, object: ReportObject): void {
     const { queue, books, markDirty } = this.#parts;
-    const result = queue.put(intent);
+    if (!this.#mayWrite(object, intent.partition)) {
+      books.settle(intent.partition, 'fenced', intent.occurrences);
+      return;
+    }
+    const result = queue.put(isSentKey(object.key) ? { ...intent, isSent: true } : intent);
     if (result.kind === 'full') {
       // Not received: the finding comes again when the report is read again.
       markDirty(object, 'queue-full', 0);

@@ -64,6 +64,12 @@ export class SignalLedger {
     }
   }
 
+  /** Another replica counted meanwhile: what objects count is to be compared with the events again. */
+  forgetObjects(): void {
+    this.#live.clear();
+    this.#departed?.clear();
+  }
+
   /** The object is gone, which says nothing about what it counted. */
   gone(object: number): void {
     const counted = this.#live.get(object);

@@ -20,6 +20,7 @@ import { unexpected } from './reading-plan.ts';
 import { RecentSignals } from './recent-signals.ts';
 import type { ReportObject } from './report-table.ts';
 import { kindOfKey } from './report-table.ts';
+import { isSentKey } from './sent-reports.ts';
 import type { CountedBefore } from './signal-ledger.ts';
 import { SignalLedger } from './signal-ledger.ts';
 import { totalsOf } from './signal-totals.ts';
@@ -41,6 +42,8 @@ export interface SignalsParts {
   readonly books: Books;
   readonly markDirty: MarkDirty;
   readonly admission: Admission;
+  /** Whether this replica may write what the object says. */
+  mayWrite(object: ReportObject, partition: string): boolean;
   namespaceFor(resource: ResourceReference): string;
   readonly cluster: string | undefined;
   reject(object: ReportObject, partition: string, rejection: Rejection): void;
@@ -57,6 +60,8 @@ export class Signals {
   readonly #recent: RecentSignals;
   /** What stands for the events of objects that are told whole, in the ledger. */
   readonly #counters = new Map<number, Set<number>>();
+  /** Something was not counted here, since another replica counts it. */
+  #isBehind = false;
 
   constructor(parts: SignalsParts) {
     this.#parts = parts;
@@ -77,6 +82,11 @@ export class Signals {
     const { partition } = plan.reading;
     books.settle(partition, 'filtered', plan.filtered);
     books.settle(partition, 'muted', plan.muted);
+    if (!this.#parts.mayWrite(object, partition)) {
+      this.#isBehind = true;
+      books.settle(partition, 'fenced', plan.kept.length);
+      return;
+    }
     const from = { object, plan, moment };
     if (isSnapshot) this.#takeTotals(from);
     for (const kept of plan.kept) {
@@ -85,6 +95,25 @@ export class Signals {
         this.#parts.reject(object, partition, unexpected(new TypeError('a state among signals')));
       } else if (!isSnapshot) this.#count(kept, nature, object.hash, from);
     }
+  }
+
+  /** This replica counts no more: what it was about to add is another one's to find. */
+  resigned(): void {
+    this.#isBehind = true;
+  }
+
+  /**
+   * This replica counts from now on. What others counted says the server, as after a restart. True when the objects that
+   * count have to be read again for that.
+   */
+  tookOver(): boolean {
+    const mustRead = this.#isBehind;
+    this.#isBehind = false;
+    if (mustRead) {
+      this.#ledger.forgetObjects();
+      this.#recent.clear();
+    }
+    return mustRead;
   }
 
   /** The object is gone. */
@@ -142,7 +171,8 @@ export class Signals {
       books.settle(intent.partition, isMuted ? 'muted' : 'folded', owed);
       return true;
     }
-    const result = queue.put(intent, this.#notBeforeMs(intent));
+    const sent = isSentKey(object.key) ? ({ ...intent, isSent: true } as const) : intent;
+    const result = queue.put(sent, this.#notBeforeMs(intent));
     if (result.kind === 'full') {
       index.release(index.find(kept.name));
       markDirty(object, 'queue-full', 0);

@@ -137,6 +137,23 @@ export class WorkQueue {
     for (const entry of this.#waiting.values()) if (entry.isDeferred) this.#bringForward(entry, 0);
   }
 
+  /** Takes those out that wait and are to be removed; what is being carried out stays. */
+  remove(isToGo: (intent: Intent) => boolean): readonly Intent[] {
+    const removed: Intent[] = [];
+    for (const [key, entry] of this.#waiting) {
+      const { intent } = entry;
+      if (!isToGo(intent)) continue;
+      this.#waiting.delete(key);
+      this.#bytes -= intent.bytes;
+      if (entry.isDeferred) this.#countDeferred(entry, -1);
+      this.#delayed.delete(key);
+      this.#ready.get(intent.source)?.delete(key);
+      removed.push(intent);
+    }
+    this.#tellRoom();
+    return removed;
+  }
+
   /** Takes the next intent in turn; its key is running until done() or retry(). Undefined when there is none. */
   take(): Intent | undefined {
     this.#wakeDelayed();

@@ -10,14 +10,15 @@ import { backoffMs } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Books } from './books.ts';
 import type { Breaker } from './breaker.ts';
-import type { Again, Ending } from './event-changes.ts';
+import type { Again, Ending, Step } from './event-changes.ts';
 import { EventChanges } from './event-changes.ts';
 import type { EventIndex } from './event-index.ts';
 import type { Intent } from './intent.ts';
+import { mayCarryOut } from './intent.ts';
 import type { OwnEvents } from './own-events.ts';
 import type { Pace } from './pace.ts';
 import type { Placement } from './placement.ts';
-import type { EventStore } from './ports.ts';
+import type { EventStore, MayWrite } from './ports.ts';
 import type { WorkQueue } from './work-queue.ts';
 import type { WriteBudget } from './write-budget.ts';
 import type { WriteGates } from './write-gates.ts';
@@ -49,8 +50,8 @@ export interface WriterParts {
   readonly concurrency: number;
   /** How long an intent that failed waits before it is tried again, by how often it has. */
   readonly backoff?: BackoffOptions;
-  /** Asked last before every write: false once another replica may own the partition. */
-  mayWrite(partition: string): boolean;
+  /** Asked last before every write. */
+  readonly mayWrite: MayWrite;
 }
 
 const defaultBackoff: BackoffOptions = { firstMs: 200, maximumMs: 30_000 };
@@ -73,7 +74,7 @@ export class Writer {
       clock: parts.clock,
       placement: parts.placement,
       moved: (name, from, to) => parts.observer.moved?.(name, from, to),
-      mayWrite: (partition) => parts.mayWrite(partition),
+      mayWrite: parts.mayWrite,
       tampered: (intent, what) => parts.observer.tampered(intent, what),
     });
     this.#running = new PQueue({ concurrency: parts.concurrency });
@@ -101,6 +102,16 @@ export class Writer {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     return queue.items === 0;
+  }
+
+  /** Another replica writes from now on: what waits is not written any more, but what only this one was sent. */
+  fence(): void {
+    const { queue, observer } = this.#parts;
+    for (const intent of queue.remove(({ isSent }) => isSent !== true)) {
+      this.#failures.delete(intent.key);
+      this.#book(intent, { kind: 'fenced' });
+      observer.ended(intent, { kind: 'fenced' });
+    }
   }
 
   /** Starts what may be started, and sees to it that it is called again when more may be. */
@@ -148,10 +159,13 @@ export class Writer {
   }
 
   async #carryOut(intent: Intent): Promise<void> {
-    const { queue, breaker, budget, pace, gates, observer } = this.#parts;
-    const { step, writes } = await this.#changes.carryOut(intent);
+    const { queue, breaker, budget, pace, gates, observer, mayWrite } = this.#parts;
+    const { step: reached, writes } = await this.#changes.carryOut(intent);
     budget.settle(writes);
     gates.leave(intent);
+    // What is to be tried again is for whoever leads by now.
+    const isOurs = reached.kind !== 'again' || mayCarryOut(intent, mayWrite);
+    const step: Step = isOurs ? reached : { kind: 'fenced' };
     if (step.kind === 'again') return this.#putOff(intent, step);
     if (writes > 0) {
       breaker.succeeded();

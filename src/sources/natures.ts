@@ -11,3 +11,8 @@ export function signalTest(sources: readonly Source[]): (source: string, eventTy
   }
   return (source, eventType) => signals.has(`${source}/${eventType}`);
 }
+
+/** Whether anything that the source finds is a signal. */
+export function hasSignals({ eventTypes }: Source): boolean {
+  return eventTypes.some(({ nature }) => nature === 'signal');
+}

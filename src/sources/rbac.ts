@@ -121,8 +121,8 @@ export function leaseRules(names: readonly string[]): readonly ReasonedRule[] {
       apiGroups: ['coordination.k8s.io'],
       resources: ['leases'],
       resourceNames: names,
-      verbs: ['get', 'create', 'update'],
-      why: 'one of the replicas writes: they elect it with these Leases, and touch no other',
+      verbs: ['get', 'list', 'watch', 'create', 'update'],
+      why: 'one of the replicas writes: they elect it with these Leases, and touch no other; watch sees at once that it goes',
     },
   ];
 }

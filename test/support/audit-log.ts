@@ -13,6 +13,8 @@ export interface AuditedWrite {
   /** '' for the object itself. */
   readonly subresource: string;
   readonly code: number;
+  /** It could only take effect on what it was decided on: a new name, or this version of the event. */
+  readonly isConditional: boolean;
   /** The event as it was stored by a create or a change that succeeded. */
   readonly stored?: StoredAfter;
 }
@@ -44,6 +46,8 @@ interface AuditEntry {
 }
 
 interface AuditedObject {
+  /** Of the options of a delete. */
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
   readonly metadata?: { readonly resourceVersion?: string };
   readonly spec?: Readonly<Record<string, unknown>>;
   readonly status?: Readonly<Record<string, unknown>>;
@@ -125,7 +129,14 @@ function asWrite(entry: AuditEntry): AuditedWrite {
     name: objectRef?.name ?? '',
     subresource: objectRef?.subresource ?? '',
     code: responseStatus?.code ?? 0,
+    isConditional: isConditional(entry),
   };
+}
+
+function isConditional({ verb, requestObject }: AuditEntry): boolean {
+  if (verb === 'create') return true;
+  const { preconditions, metadata } = requestObject ?? {};
+  return (verb === 'delete' ? preconditions?.resourceVersion : metadata?.resourceVersion) !== undefined;
 }
 
 /** Times, the report's name and details.observedOn left out: they may be other than they were, but are no reason to write. */

@@ -4,7 +4,8 @@
  */
 import type { RoleRule } from '../../src/api/roles.ts';
 import { daemonEventRules } from '../../src/api/roles.ts';
-import { accessGrants, configMapRule } from '../../src/sources/rbac.ts';
+import { leaderLeases } from '../../src/config/access.ts';
+import { accessGrants, configMapRule, leaseRules } from '../../src/sources/rbac.ts';
 import { sources } from '../../src/sources/registry.ts';
 import type { Rest } from './rest.ts';
 
@@ -84,6 +85,18 @@ async function bindRole(rest: Rest, { role, accountNamespace, namespace }: Bindi
     metadata: { name: role },
     roleRef: { apiGroup: roleGroup, kind: 'Role', name: role },
     subjects: [{ kind: 'ServiceAccount', name, namespace: accountNamespace }],
+  });
+}
+
+/** Lets an account elect a leader among so many replicas, in its namespace. */
+export async function allowElecting(rest: Rest, namespace: string, replicas: number): Promise<void> {
+  const roles = `${rbac}/namespaces/${namespace}`;
+  const role = `${name}-leases`;
+  await create(rest, `${roles}/roles`, { metadata: { name: role }, rules: leaseRules(leaderLeases(replicas)) });
+  await create(rest, `${roles}/rolebindings`, {
+    metadata: { name: role },
+    roleRef: { apiGroup: roleGroup, kind: 'Role', name: role },
+    subjects: [{ kind: 'ServiceAccount', name, namespace }],
   });
 }
 

@@ -1,5 +1,6 @@
 /** The daemon for tests: in this process, or as a child process that is started and ended as on a real machine. */
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -107,6 +108,7 @@ export async function startTestDaemon(place: DaemonPlace, settings: DaemonSettin
     clock: systemClock,
     random: Math.random,
     version: '0.0.0-test',
+    identity: `test-${randomUUID()}`,
     timing: settings.timing,
   });
   return { namespace: place.namespace, port: daemon.port, lines: () => log.lines, stop: () => daemon.stop() };

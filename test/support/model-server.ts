@@ -31,6 +31,8 @@ export class ModelServer implements EventStore {
   readonly events = new Map<string, StoredEvent>();
   /** Not yet told to the watch. */
   readonly echo: WatchEvent[] = [];
+  /** The same, of every watch: each replica has one of its own. */
+  readonly #echoes: WatchEvent[][] = [this.echo];
   /** Changes that the store's user made. */
   readonly changes: Change[] = [];
   /** Every request of the store's user, in order. */
@@ -49,6 +51,17 @@ export class ModelServer implements EventStore {
 
   get version(): number {
     return this.#versions.last;
+  }
+
+  /** Another watch. */
+  watch(): WatchEvent[] {
+    const echo: WatchEvent[] = [];
+    this.#echoes.push(echo);
+    return echo;
+  }
+
+  #tell(event: WatchEvent): void {
+    for (const echo of this.#echoes) echo.push(event);
   }
 
   async read(_namespace: string, name: string): Promise<StoredEvent | undefined> {
@@ -126,7 +139,7 @@ export class ModelServer implements EventStore {
     const stored = this.events.get(name);
     if (stored === undefined) return;
     this.events.delete(name);
-    this.echo.push({ type: 'gone', event: this.#versioned(stored) });
+    this.#tell({ type: 'gone', event: this.#versioned(stored) });
   }
 
   /** Somebody else changes or creates an event. */
@@ -134,7 +147,7 @@ export class ModelServer implements EventStore {
     const managedFields = [{ manager, fieldsV1: { 'f:spec': {} } }];
     const stored = this.#versioned({ ...event, metadata: { ...event.metadata, managedFields } });
     this.events.set(stored.metadata.name, stored);
-    this.echo.push({ type: 'object', event: stored });
+    this.#tell({ type: 'object', event: stored });
     return stored;
   }
 
@@ -144,7 +157,7 @@ export class ModelServer implements EventStore {
     if (stored === undefined) return;
     const touched = this.#versioned({ ...stored, status: { ...stored.status, synced: true } });
     this.events.set(name, touched);
-    this.echo.push({ type: 'object', event: touched });
+    this.#tell({ type: 'object', event: touched });
   }
 
   #store(verb: Verb, event: StoredEvent): StoredEvent {
@@ -154,7 +167,7 @@ export class ModelServer implements EventStore {
     const managedFields = [{ manager: fieldManager, fieldsV1: { 'f:spec': {} } }];
     const after = this.#versioned({ ...event, metadata: { ...event.metadata, managedFields } });
     this.events.set(name, after);
-    this.echo.push({ type: 'object', event: after });
+    this.#tell({ type: 'object', event: after });
     this.changes.push({ verb, name, before, after });
     return after;
   }

@@ -31,6 +31,7 @@ import { WriteGates } from '../../src/pipeline/write-gates.ts';
 import { Writer } from '../../src/pipeline/writer.ts';
 import type { Reading } from '../../src/sources/source.ts';
 import { keyOf, signalType, start, tool } from './findings.ts';
+import type { WatchEvent } from './model-server.ts';
 import { ModelServer } from './model-server.ts';
 import { everythingAccepted } from './rules.ts';
 
@@ -44,6 +45,8 @@ export interface WorldOptions {
   readonly events?: number;
   /** Whether all kinds of reports are one channel. */
   readonly isOneChannel?: boolean;
+  /** The server of another world: both are replicas. This one stands by at first. */
+  readonly replicaOf?: World;
 }
 
 /** What the registry would say of the findings of tests: signals are of a type of their own. */
@@ -69,6 +72,7 @@ class Life {
   readonly halts: string[] = [];
   readonly lifecycle: Lifecycle;
   readonly budget: Budget | undefined;
+  isLeading = true;
   /** What the budget has told. */
   readonly capped: boolean[] = [];
 
@@ -105,7 +109,7 @@ class Life {
               intervalMs: world.summaryMs,
             }),
             monotonicMs: () => world.elapsedMs,
-            isSettled: () => this.reconciler.isSettled(tool),
+            isSettled: () => this.isLeading && this.reconciler.isSettled(tool),
             unfold: (row) => this.reconciler.unfold(row),
             lookSoon: () => {},
             cappedChanged: (isCapped) => void this.capped.push(isCapped),
@@ -124,6 +128,7 @@ class Life {
       view,
       signals: { quietMs: () => world.quietMs, monotonicMs: clock.monotonicMs },
       admission: this.budget ?? unlimited,
+      mayWrite: () => this.isLeading,
     });
     this.lifecycle = new Lifecycle({
       index,
@@ -134,6 +139,7 @@ class Life {
       waits: () => ({ graceMs: world.graceMs, quietMs: world.quietMs }),
       kindState: (kind) => world.kindStates.get(kind) ?? world.kindState,
       handBack: (record) => this.reconciler.handBack(record),
+      mayWrite: () => this.isLeading,
       unverifiedMs: world.unverifiedMs,
     });
     const tiny = { firstMs: 0.01, maximumMs: 0.05 };
@@ -156,7 +162,7 @@ class Life {
       clock,
       concurrency: options.concurrency ?? 4,
       backoff: tiny,
-      mayWrite: () => true,
+      mayWrite: () => this.isLeading,
       observer: {
         ended: (intent, ending) => {
           this.ended.push({ intent, ending });
@@ -178,7 +184,8 @@ class Life {
 }
 
 export class World {
-  readonly server = new ModelServer();
+  readonly server: ModelServer;
+  readonly #echo: WatchEvent[];
   readonly clock: Clock = {
     now: () => new Date(start.getTime() + this.elapsedMs),
     monotonicMs: () => (this.#options.isTimeElapsed ? this.elapsedMs : performance.now()),
@@ -206,6 +213,8 @@ export class World {
 
   constructor(options: WorldOptions = {}) {
     this.#options = options;
+    this.server = options.replicaOf?.server ?? new ModelServer();
+    this.#echo = options.replicaOf === undefined ? this.server.echo : this.server.watch();
     this.rules = new LiveRules(
       { ...everythingAccepted, ...options.rules },
       {
@@ -220,6 +229,25 @@ export class World {
     this.life = new Life(this, options);
     this.life.writer.start();
     this.life.reconciler.setSettled(tool, true);
+    if (options.replicaOf !== undefined) this.resign();
+  }
+
+  /** Another replica leads from now on. */
+  resign(): void {
+    const { life } = this;
+    life.isLeading = false;
+    life.writer.fence();
+    life.budget?.forgetPlan();
+    life.reconciler.resign();
+  }
+
+  /** This one leads from now on. True when signals have to be read again. */
+  takeOver(): boolean {
+    const { life } = this;
+    life.isLeading = true;
+    life.writer.fence();
+    life.budget?.forgetPlan();
+    return life.reconciler.takeOver();
   }
 
   get moment() {
@@ -251,7 +279,7 @@ export class World {
   /** The watch on our own events shows what it has not yet shown, at most so many. */
   echo(count = Number.POSITIVE_INFINITY): void {
     if (this.#listing !== undefined) this.completeListing();
-    for (const { type, event } of this.server.echo.splice(0, Math.min(count, this.server.echo.length))) {
+    for (const { type, event } of this.#echo.splice(0, Math.min(count, this.#echo.length))) {
       if (type === 'gone') this.#gone(event.metadata.name);
       else this.#show(event);
     }
@@ -260,7 +288,7 @@ export class World {
 
   /** The watch on our own events broke off, and a listing begins: what the watch did not show is lost. */
   beginListing(): void {
-    this.server.echo.splice(0);
+    this.#echo.splice(0);
     this.#listing = { events: [...this.server.events.values()], version: this.server.version };
     this.life.own.listingBegan();
   }
@@ -297,13 +325,17 @@ export class World {
     }
   }
 
+  /** Nothing waits: no write, no echo, no report to be read again. */
+  get isQuiet(): boolean {
+    const { queue, dirty } = this.life;
+    return queue.items === 0 && dirty.size === 0 && this.#echo.length === 0;
+  }
+
   /** Lets everything come to rest: writes, echoes, reports to be read again. */
   async rest(): Promise<void> {
     for (let quietRounds = 0, round = 0; quietRounds < 2; round += 1) {
       if (round > 20_000) throw new Error('the pipeline does not come to rest');
-      const { queue, dirty } = this.life;
-      const isQuiet = queue.items === 0 && dirty.size === 0 && this.server.echo.length === 0;
-      quietRounds = isQuiet ? quietRounds + 1 : 0;
+      quietRounds = this.isQuiet ? quietRounds + 1 : 0;
       this.echo();
       this.reread();
       await turn();

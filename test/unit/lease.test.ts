@@ -334,6 +334,7 @@ suite('lease', () => {
 });
 
 suite('slots', () => {
+  const names = ['slot-0', 'slot-1', 'slot-2'];
   const replicas = (count: number) => {
     const server = new LeaseServer();
     const all = Array.from({ length: count }, (_, index) => {
@@ -341,8 +342,7 @@ suite('slots', () => {
       const { identity, store, clock } = replica;
       const told: string[] = [];
       const slots = new Slots({
-        prefix: 'slot',
-        count: 3,
+        names,
         identity,
         store,
         clock,
@@ -386,8 +386,7 @@ suite('slots', () => {
     const late = new LeaseReplica(server, 'late');
     const { identity, store, clock } = late;
     const slots = new Slots({
-      prefix: 'slot',
-      count: 3,
+      names,
       identity,
       store,
       clock,
