@@ -18,6 +18,7 @@ import { dueMs, waitsOf } from './config/waits.ts';
 import type { ConfigListener } from './config/watch.ts';
 import { absentPaths, sourcesWithRoute } from './config/webhook-routes.ts';
 import { configReload } from './config-reload.ts';
+import type { DaemonTiming } from './daemon-timing.ts';
 import { startProbeServer } from './http/server.ts';
 import { Inputs } from './inputs.ts';
 import type { KubeClientOptions } from './kube/client.ts';
@@ -25,7 +26,6 @@ import { KubeClient } from './kube/client.ts';
 import { KubeEventStore } from './kube/event-store.ts';
 import { Namespaces } from './kube/namespaces.ts';
 import { PodOwners } from './kube/pods.ts';
-import type { ReflectorTiming } from './kube/reflector.ts';
 import type { Leadership } from './leadership.ts';
 import { leadershipBy } from './leadership.ts';
 import type { Clock } from './lib/clock.ts';
@@ -57,7 +57,7 @@ import { expose } from './telemetry/exposition.ts';
 import type { ControlledLogger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { Reporter } from './telemetry/reporter.ts';
-import type { Webhooks, WebhooksParts } from './webhooks.ts';
+import type { Webhooks } from './webhooks.ts';
 
 export interface DaemonParts {
   readonly config: Config;
@@ -74,17 +74,7 @@ export interface DaemonParts {
   /** Tells of changes of the configuration until it is ended. */
   watchConfig?(listener: ConfigListener): () => void;
   /** Shorter waits, for tests of failures. */
-  readonly timing?:
-    | {
-        readonly reflector?: Partial<ReflectorTiming>;
-        readonly discoveryMs?: number;
-        readonly relistMs?: number;
-        readonly sweepMs?: number;
-        readonly signalStepsMs?: readonly number[];
-        readonly summaryMs?: number;
-        readonly webhooks?: Pick<WebhooksParts, 'timing' | 'patience'>;
-      }
-    | undefined;
+  readonly timing?: DaemonTiming | undefined;
 }
 
 /** A running daemon. */
@@ -244,17 +234,11 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     ...parts,
     asking,
     registry: metrics.registry,
-    acquired() {
-      writer.fence();
-      budget.forgetPlan();
-      if (reconciler.takeOver()) inputs.retell(hasSignals);
-      sweeper.soon();
-    },
-    lost() {
-      writer.fence();
-      budget.forgetPlan();
-      reconciler.resign();
-    },
+    writer,
+    budget,
+    reconciler,
+    readSignals: () => inputs.retell(sources.filter(hasSignals).map(({ name }) => name)),
+    lookSoon: () => sweeper.soon(),
   });
 
   // Input: server -> intake.
@@ -352,11 +336,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       setLogLevel: (level) => logger.setLevel(level),
     }),
   );
-  const absent = absentPaths(config, parts.sources);
-  if (absent.length > 0) {
-    const fix = 'give webhooks.routes.<source> tokenFiles or mtls, or open: true';
-    logger.info('webhooks without a credential are absent', { paths: absent.join(','), fix });
-  }
+  configReporter.withoutCredential(absentPaths(config, parts.sources));
   logger.info('zen-watcher started', {
     version: parts.version,
     namespace,

@@ -13,6 +13,9 @@ import { Lease } from './kube/lease.ts';
 import { KubeLeaseStore, leasesIn } from './kube/lease-store.ts';
 import { Reflector } from './kube/reflector.ts';
 import { Slots } from './kube/slots.ts';
+import type { Budget } from './pipeline/budget.ts';
+import type { Reconciler } from './pipeline/reconciler.ts';
+import type { Writer } from './pipeline/writer.ts';
 import { LeaderReporter } from './telemetry/leader-reporter.ts';
 import type { Logger } from './telemetry/logger.ts';
 
@@ -25,9 +28,13 @@ export interface LeadershipParts {
   readonly identity: string;
   readonly logger: Logger;
   readonly registry: Registry;
-  /** A term began or ended: told once for each, soon after isLeading changed. */
-  acquired(): void;
-  lost(): void;
+  readonly writer: Pick<Writer, 'fence'>;
+  readonly budget: Pick<Budget, 'forgetPlan'>;
+  readonly reconciler: Pick<Reconciler, 'takeOver' | 'resign'>;
+  /** Has everything read again that counts signals. */
+  readSignals(): void;
+  /** Asks for a look at everything. */
+  lookSoon(): void;
 }
 
 /** Who leads. */
@@ -84,11 +91,19 @@ function elect(parts: LeadershipParts, reporter: LeaderReporter): Leadership {
   });
   function acquired(): void {
     reporter.acquired();
-    parts.acquired();
+    forget();
+    if (parts.reconciler.takeOver()) parts.readSignals();
+    parts.lookSoon();
   }
   function lost(end: LeaseEnd): void {
     reporter.lost(end);
-    parts.lost();
+    forget();
+    parts.reconciler.resign();
+  }
+  /** What was decided in another term is not to be done in this one. */
+  function forget(): void {
+    parts.writer.fence();
+    parts.budget.forgetPlan();
   }
   const slots = new Slots({ ...common, names, failed: (message) => reporter.failed('zen-watcher-slot', message) });
   const bell = new Reflector(

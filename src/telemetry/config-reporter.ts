@@ -45,6 +45,13 @@ export class ConfigReporter {
     this.#parts.logger.warn('configuration changed: restart for these keys', { keys: brief(keys.join(',')) });
   }
 
+  /** Webhooks that are not served, since nothing is configured by which senders could prove who they are. */
+  withoutCredential(paths: readonly string[]): void {
+    if (paths.length === 0) return;
+    const fix = 'give webhooks.routes.<source> tokenFiles or mtls, or open: true';
+    this.#parts.logger.info('webhooks without a credential are absent', { paths: paths.join(','), fix });
+  }
+
   noticed(notices: Rules['notices']): void {
     for (const { kind, mute } of notices) {
       if (kind === 'expired') this.#parts.logger.info('mute has ended: remove it', { mute: brief(mute) });

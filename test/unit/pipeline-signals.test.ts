@@ -182,6 +182,32 @@ suite('signals', () => {
     await signals.end();
   });
 
+  test('a replica that takes over counts what nobody counted, and nothing again', async (t) => {
+    const signals = open(t);
+    signals.tellThat('a', 'x', 5);
+    await signals.settle();
+    // Put off, and dropped at the end of the term.
+    signals.tellThat('a', 'x', 3);
+    signals.world.resign();
+    signals.tellThat('a', 'x', 2);
+    signals.tellThat('b', 'x', 1);
+    await signals.pass(10_000);
+    assert.equal(signals.event('x')?.status?.count, 5);
+    assert.equal(signals.world.life.books.balance().accounts.fenced, 5);
+    assert.equal(signals.world.takeOver(), true, 'they have to be read again');
+    for (const object of ['a', 'b']) signals.tell(object);
+    await signals.pass(10_000);
+    assert.equal(signals.event('x')?.status?.count, 11);
+    // Another term, with nothing new in between.
+    const before = signals.writes.length;
+    signals.world.resign();
+    assert.equal(signals.world.takeOver(), true);
+    for (const object of ['a', 'b']) signals.tell(object);
+    await signals.pass(10_000);
+    assert.equal(signals.writes.length, before);
+    await signals.end();
+  });
+
   test('an end in order writes what is put off', async (t) => {
     const signals = open(t);
     signals.tellThat('a', 'x');
