@@ -207,6 +207,7 @@ export const certManager: Source = {
       kind: 'Certificate',
       namespaced: true,
       format: certificate,
+      endsAs: 'resource-deleted',
     },
   ],
   graceSeconds: 60 * 60,

@@ -126,7 +126,16 @@ export const gatekeeper: Source = {
   severityWords: gatekeeperSeverityWords,
   // Violations name Pods.
   needsPods: true,
-  intakes: [{ via: 'group', group, versions: ['v1beta1'], namespaced: false, format: constraint }],
+  intakes: [
+    {
+      via: 'group',
+      group,
+      versions: ['v1beta1'],
+      namespaced: false,
+      format: constraint,
+      endsAs: 'policy-deleted',
+    },
+  ],
   formats: [gatekeeperAuditLog],
   // A constraint is written anew only when somebody deletes it: its audit comes every minute.
   graceSeconds: 60 * 60,

@@ -1,16 +1,16 @@
 /**
  * VulnerabilityManifest of Kubescape's operator: what Grype found in one image, or in what of it a container has loaded.
- * Which of the two is read of an image is decided by `preference` (docs/sources/kubescape.md).
+ * The whole of an image is read only while nobody knows what of it is loaded (docs/sources/kubescape.md).
  */
 import { asText, at, textAt } from '../lib/fields.ts';
 import { plausibleTime } from '../lib/times.ts';
 import { CarriedReading } from './carried-report.ts';
 import { readMatches } from './grype-match.ts';
 import { repositoryOf } from './image-name.ts';
-import { containerOf, isOfLoaded, judgeStatus, kubescapeGroup, workloadOf } from './kubescape-object.ts';
+import { containerOf, isFinished, isOfLoaded, judgeStatus, kubescapeGroup, workloadOf } from './kubescape-object.ts';
 import type { ObjectReport } from './object-report.ts';
 import { isObjectOf, openObject } from './object-report.ts';
-import type { Format, IdentityPart, RawDocument, ResourceReference } from './source.ts';
+import type { Format, IdentityPart, RawDocument, ResourceReference, Standing } from './source.ts';
 
 const name = 'kubescape-vulnerability-manifest';
 
@@ -50,6 +50,16 @@ export const kubescapeVulnerabilityManifest: Format = {
     return [reading.reading(plausibleTime(createdAt, now))];
   },
 };
+
+/**
+ * Manifests of one image, by its digest. One of what a container has loaded goes before that of the whole image, once it came
+ * to its end.
+ */
+export function manifestStanding(metadata: RawDocument): Standing | undefined {
+  const report = openObject({ metadata });
+  const image = asText(report.annotations['kubescape.io/image-id']);
+  return image === undefined ? undefined : { about: image, isPreferred: isOfLoaded(report) && isFinished(report) };
+}
 
 /** What was scanned: a container's part of its image, or a whole image. */
 interface Subject {

@@ -5,7 +5,7 @@ import { kubescapeConfigurationScan } from './kubescape-configuration.ts';
 import { severityOfFactor } from './kubescape-control.ts';
 import { kubescapeGroup, kubescapeVersions } from './kubescape-object.ts';
 import { kubescapeRuntimeAlert } from './kubescape-runtime.ts';
-import { kubescapeVulnerabilityManifest } from './kubescape-vulnerabilities.ts';
+import { kubescapeVulnerabilityManifest, manifestStanding } from './kubescape-vulnerabilities.ts';
 import type { Format, ResourceIntake, Source } from './source.ts';
 
 const name = 'kubescape';
@@ -42,7 +42,7 @@ export const kubescape: Source = {
   },
   needsPods: true,
   intakes: [
-    intake('VulnerabilityManifest', kubescapeVulnerabilityManifest),
+    { ...intake('VulnerabilityManifest', kubescapeVulnerabilityManifest), standing: manifestStanding },
     intake('WorkloadConfigurationScan', kubescapeConfigurationScan),
   ],
   formats: [kubescapeCliReport, kubescapeRuntimeAlert],

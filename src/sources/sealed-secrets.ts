@@ -110,6 +110,7 @@ export const sealedSecrets: Source = {
       kind: 'SealedSecret',
       namespaced: true,
       format: sealedSecret,
+      endsAs: 'resource-deleted',
     },
   ],
   graceSeconds: 60 * 60,

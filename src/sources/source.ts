@@ -193,6 +193,17 @@ export class MalformedReport extends Error {
   }
 }
 
+/** How the findings of an object end when it is deleted, where that is the proof. */
+export type OwnEnd = 'resource-deleted' | 'policy-deleted';
+
+/** Which of several objects about one thing are read. */
+export interface Standing {
+  /** What they are about, the same for all of them. */
+  readonly about: string;
+  /** Where one that is preferred is there, the others are not read. */
+  readonly isPreferred: boolean;
+}
+
 /** A Kubernetes resource that the daemon watches. RBAC rules, informers and docs are computed from this. */
 export interface ResourceIntake {
   readonly via: 'resource';
@@ -218,6 +229,13 @@ export interface ResourceIntake {
   readonly isReadOneByOne?: boolean;
   /** Served by an aggregated API, whose watch is weaker than that of etcd: listed anew every 30 minutes, jittered. */
   readonly isAggregated?: boolean;
+  /** The objects are no reports about something: each is what its findings are about. */
+  readonly endsAs?: OwnEnd;
+  /**
+   * Where several objects may tell of one thing, one better than the others: by metadata alone, since what is not preferred
+   * is not even read. Only for what is read one by one. Undefined: it is read in any case.
+   */
+  readonly standing?: (metadata: RawDocument) => Standing | undefined;
 }
 
 /**
@@ -230,6 +248,11 @@ export interface GroupIntake {
   readonly versions: readonly string[];
   readonly namespaced: boolean;
   readonly format: Format;
+  /**
+   * As of a resource. A kind of the group that is not served any more, while others are, has no objects: they were deleted
+   * with it.
+   */
+  readonly endsAs?: OwnEnd;
 }
 
 /** Objects that stand for the policies of a tool. Watched for their names: a finding ends when its policy does. */

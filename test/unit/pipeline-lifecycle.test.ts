@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { StoredEvent } from '../../src/api/stored-event.ts';
+import { hash52 } from '../../src/lib/hash.ts';
 import { blindView, resourceHash } from '../../src/pipeline/evidence.ts';
 import type { FindingOptions } from '../support/findings.ts';
-import { finding, reading, start } from '../support/findings.ts';
+import { finding, keyOf, reading, start } from '../support/findings.ts';
 import { changes, onlyEvent, World } from '../support/pipeline-world.ts';
 
 const minute = 60_000;
@@ -155,6 +156,27 @@ suite('life cycle: what the cluster shows', () => {
     world.view = { ...blindView, runningResources: () => new Set() };
     await world.later(1);
     assert.deepEqual(world.state, ['(a resource-deleted)']);
+  });
+
+  test('an object that is what its findings are about ends them at once, and only where it is known to be gone', async () => {
+    for (const end of ['resource-deleted', 'policy-deleted', 'folded'] as const) {
+      const world = new World();
+      await settled(world);
+      world.unreport('r');
+      world.view = {
+        ...blindView,
+        endOfReport: (kind, describer) =>
+          kind === 'tool.example|Report' && describer !== hash52(keyOf('r')) ? end : undefined,
+      };
+      await world.later(1);
+      assert.deepEqual(world.state, ['a'], 'another object is gone');
+      world.view = {
+        ...blindView,
+        endOfReport: (_kind, describer) => (describer === hash52(keyOf('r')) ? end : undefined),
+      };
+      await world.later(1);
+      assert.deepEqual(world.state, [`(a ${end})`]);
+    }
   });
 
   test('a policy that is gone ends what no report holds, and is the reason when a newer report drops it', async () => {
