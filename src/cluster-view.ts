@@ -1,7 +1,7 @@
 /** What the informers show of the cluster, as evidence for the pipeline. */
 import type { Namespaces } from './kube/namespaces.ts';
 import type { PodOwners } from './kube/pods.ts';
-import type { ClusterView, ReportEnd } from './pipeline/evidence.ts';
+import type { ClusterView } from './pipeline/evidence.ts';
 import { resourceHash } from './pipeline/evidence.ts';
 import { collapseOwner } from './pipeline/owner.ts';
 
@@ -9,7 +9,7 @@ export interface ClusterViewParts {
   readonly namespaces: Namespaces;
   readonly pods: PodOwners;
   isPolicyGone(source: string, policy: string): boolean;
-  endOfReport(reportKind: string, describer: number): ReportEnd | undefined;
+  endOfReport: ClusterView['endOfReport'];
 }
 
 /** Joins what is known of Namespaces, Pods, policies and reports. */

@@ -141,7 +141,12 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     channelOf: channelsOf(sources),
     haltChanged: (channel, isHalted) => reporter.haltChanged(channel, isHalted),
   });
-  const view = clusterView({ namespaces, pods, isPolicyGone: (source, policy) => inputs.isPolicyGone(source, policy) });
+  const view = clusterView({
+    namespaces,
+    pods,
+    isPolicyGone: (source, policy) => inputs.isPolicyGone(source, policy),
+    endOfReport: (...report) => inputs.endOfReport(...report),
+  });
 
   const budgeting = keepBudget({
     config,
@@ -260,6 +265,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     relistMs: timing?.relistMs,
     context: readContextsOf(config, sources),
     policyGone: () => sweeper.soon(),
+    reportEnded: () => sweeper.soon(),
     namespaceGone: () => sweeper.soon(),
     labelsChanged: (keys) => rules.labelsChanged(keys),
     namespaceChanged: () => (isAnywhere ? sweeper.soon() : undefined),

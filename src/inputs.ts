@@ -131,6 +131,10 @@ export class Inputs {
     return this.#reports.isServed(source);
   }
 
+  endOfReport(...report: Parameters<ReportInformers['endOfReport']>): ReturnType<ReportInformers['endOfReport']> {
+    return this.#reports.endOfReport(...report);
+  }
+
   isPolicyGone(source: string, policy: string): boolean {
     return this.#policies.isGone(source, policy);
   }

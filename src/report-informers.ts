@@ -6,6 +6,7 @@ import type { Clock } from './lib/clock.ts';
 import type { Books } from './pipeline/books.ts';
 import { ConfigMapIntake } from './pipeline/config-map-intake.ts';
 import type { DirtyReports } from './pipeline/dirty-reports.ts';
+import type { ReportEnd } from './pipeline/evidence.ts';
 import { Intake } from './pipeline/intake.ts';
 import type { KindState } from './pipeline/lifecycle.ts';
 import { LookAgain } from './pipeline/look-again.ts';
@@ -33,6 +34,8 @@ export interface ReportInformersParts {
   readonly clock: Clock;
   /** How long until a weak watch is checked by a listing. */
   readonly relistMs?: number | undefined;
+  /** An object is gone, and what it said with it. */
+  reportEnded(): void;
   /** What the configuration says to the formats of a source. */
   context(source: string): Omit<ReadContext, 'now' | 'carrier'>;
 }
@@ -106,6 +109,18 @@ export class ReportInformers {
     return { kind: this.#parts.reconciler.isSettled(first.owner) ? 'listed' : 'listing' };
   }
 
+  /**
+   * Why what an object said is over by its own end. A kind that users made and that is not served any more, while others of
+   * its group are, took its objects along; where none is served the tool is gone, which proves nothing.
+   */
+  endOfReport(kind: string, describer: number, namespace: string): ReportEnd | undefined {
+    const watched = this.#watched.find((one) => one.kind === kind && one.isWithin(namespace));
+    if (watched !== undefined && watched.state !== 'absent') return watched.endOf(describer);
+    const made = this.#groups.find(({ intake }) => kind.startsWith(`${intake.group}|`))?.intake;
+    const hasOthers = this.#watched.some((one) => one.collection.group === made?.group && one.state === 'live');
+    return hasOthers ? made?.endsAs : undefined;
+  }
+
   /** Starts and stops informers by what the server serves. */
   follow(served: ServedResources): void {
     this.#discover(served);
@@ -140,7 +155,8 @@ export class ReportInformers {
         const isWanted = group === intake.group && namespaced === intake.namespaced && kind !== '';
         if (!isWanted || !intake.versions.some((version) => versions.includes(version))) continue;
         if (this.#watched.some(({ collection }) => collection.group === group && collection.kind === kind)) continue;
-        const collection = { group, versions: intake.versions, resource, kind, namespaced };
+        const { versions: known, endsAs } = intake;
+        const collection = { group, versions: known, resource, kind, namespaced, endsAs };
         this.#watchSource(source, collection, intake.format);
         this.#settle(source.name);
       }
@@ -178,7 +194,8 @@ export class ReportInformers {
     const { informer, queue, reporter, clock, dirty, relistMs = defaultRelistMs } = this.#parts;
     const lookAgain = (key: ObjectKey, at: Date | undefined) => this.#lookAgain.set(key, at);
     const changed = () => this.#settle(owner);
-    const rest = { informer, queue, reporter, clock, dirty, relistMs, lookAgain, changed };
+    const { reportEnded: ended } = this.#parts;
+    const rest = { informer, queue, reporter, clock, dirty, relistMs, lookAgain, changed, ended };
     this.#watched.push(new WatchedReports({ owner, collection, intake, ...rest }));
   }
 

@@ -6,12 +6,16 @@ import type { InformerOptions } from './kube/informer.ts';
 import { Informer } from './kube/informer.ts';
 import type { KubeObject } from './kube/kube-object.ts';
 import type { Clock } from './lib/clock.ts';
+import { hash52 } from './lib/hash.ts';
 import type { DirtyReports } from './pipeline/dirty-reports.ts';
+import type { ReportEnd } from './pipeline/evidence.ts';
+import type { PreferenceChange } from './pipeline/preferred-reports.ts';
+import { PreferredReports } from './pipeline/preferred-reports.ts';
 import type { ObjectKey } from './pipeline/report-table.ts';
 import { objectKey, parseObjectKey } from './pipeline/report-table.ts';
 import type { WorkQueue } from './pipeline/work-queue.ts';
 import { reportKind } from './sources/report-kind.ts';
-import type { RawDocument } from './sources/source.ts';
+import type { OwnEnd, RawDocument, Standing } from './sources/source.ts';
 import type { Reporter } from './telemetry/reporter.ts';
 
 /** What is watched. */
@@ -28,6 +32,8 @@ export interface WatchedCollection {
   readonly fieldSelector?: string | undefined;
   readonly isReadOneByOne?: boolean | undefined;
   readonly isAggregated?: boolean | undefined;
+  readonly endsAs?: OwnEnd | undefined;
+  readonly standing?: ((metadata: RawDocument) => Standing | undefined) | undefined;
   /** What tells it from another selection of the same resource, in logs and metrics. */
   readonly selection?: string | undefined;
 }
@@ -54,6 +60,8 @@ export interface WatchedReportsParts {
   lookAgain(key: ObjectKey, at: Date | undefined): void;
   /** Its state, or what is known of it, changed. */
   changed(): void;
+  /** An object is not read any more, and that alone ends what it said. */
+  ended(): void;
 }
 
 export class WatchedReports {
@@ -64,6 +72,13 @@ export class WatchedReports {
   readonly #informer: Informer;
   /** Objects that are known by their metadata only so far. */
   readonly #unread = new Set<ObjectKey>();
+  readonly #preferred = new PreferredReports();
+  /** Which of several objects about one thing is read is only known once all are: these wait for the end of the listing. */
+  readonly #heldBack = new Set<ObjectKey>();
+  /** Hashes of the objects that are there, where their end is that of their findings. */
+  readonly #there = new Set<number>();
+  /** Hashes of those that others stand in for. */
+  readonly #superseded = new Set<number>();
   #changedMs: number;
   #relist: NodeJS.Timeout | undefined;
 
@@ -95,15 +110,23 @@ export class WatchedReports {
   covers(key: ObjectKey): boolean {
     const { group, kind, namespace } = parseObjectKey(key);
     const { collection } = this;
-    return (
-      collection.group === group &&
-      collection.kind === kind &&
-      (collection.namespace === undefined || collection.namespace === namespace)
-    );
+    return collection.group === group && collection.kind === kind && this.isWithin(namespace);
+  }
+
+  /** Whether objects of the namespace belong to this collection. */
+  isWithin(namespace: string): boolean {
+    return this.collection.namespace === undefined || this.collection.namespace === namespace;
   }
 
   has(namespace: string, name: string): boolean {
     return this.#informer.has(namespace, name);
+  }
+
+  /** Why what the object said is over by its own end; undefined where that is not known. `describer`: the hash of its key. */
+  endOf(describer: number): ReportEnd | undefined {
+    if (this.state !== 'live' || !this.#informer.isSynced) return undefined;
+    if (this.#superseded.has(describer)) return 'folded';
+    return this.#there.has(describer) ? undefined : this.collection.endsAs;
   }
 
   follow(served: Parameters<Informer['follow']>[0]): void {
@@ -147,6 +170,7 @@ export class WatchedReports {
         object: (object) => this.#told(object),
         gone: (objectNamespace, name) => this.#gone(objectNamespace, name),
         listingComplete: () => {
+          this.#readHeldBack();
           this.#relistLater();
           this.#parts.changed();
         },
@@ -166,17 +190,43 @@ export class WatchedReports {
   #told(object: KubeObject): void {
     const { namespace, name } = object.metadata;
     const key = this.#keyOf(namespace, name);
+    const { isReadOneByOne, standing, endsAs } = this.collection;
     this.#parts.dirty().forget(key);
-    if (this.collection.isReadOneByOne === true) {
-      this.#unread.add(key);
-      this.#parts.dirty().add(key, 0);
-    } else this.take(key, this.#document(object));
+    if (endsAs !== undefined) this.#there.add(hash52(key));
+    if (isReadOneByOne === true) this.#prefer(this.#preferred.told(key, standing?.({ ...object.metadata })));
+    else this.take(key, this.#document(object));
   }
 
   #gone(namespace: string, name: string): void {
     const key = this.#keyOf(namespace, name);
     this.#parts.dirty().forget(key);
+    this.#superseded.delete(hash52(key));
     this.take(key, undefined);
+    this.#prefer(this.#preferred.gone(key));
+    if (this.#there.delete(hash52(key))) this.#parts.ended();
+  }
+
+  /** Reads what is to be read, in its turn, and forgets what is not. */
+  #prefer({ read, drop }: PreferenceChange): void {
+    const dirty = this.#parts.dirty();
+    for (const key of drop) {
+      dirty.forget(key);
+      this.#superseded.add(hash52(key));
+      this.take(key, undefined);
+      this.#parts.ended();
+    }
+    const mustWait = this.collection.standing !== undefined && !this.#informer.isSynced;
+    for (const key of read) {
+      this.#superseded.delete(hash52(key));
+      this.#unread.add(key);
+      if (mustWait) this.#heldBack.add(key);
+      else dirty.add(key, 0);
+    }
+  }
+
+  #readHeldBack(): void {
+    for (const key of this.#heldBack) if (this.#unread.has(key)) this.#parts.dirty().add(key, 0);
+    this.#heldBack.clear();
   }
 
   #keyOf(namespace: string | undefined, name: string): ObjectKey {

@@ -18,7 +18,7 @@ export interface ClusterView {
    * Why the findings of a watched object are over because of that object itself: it was deleted and was what they were about,
    * or another one says the same better. By `group|Kind` and the object's hash, as the index knows the describer.
    */
-  endOfReport(reportKind: string, describer: number): ReportEnd | undefined;
+  endOfReport(reportKind: string, describer: number, resourceNamespace: string): ReportEnd | undefined;
   /** Hashes (resourceHash) of all Pods and of the workloads that they belong to; undefined while the list is not complete. */
   runningResources(): ReadonlySet<number> | undefined;
 }
@@ -44,5 +44,5 @@ export function endByCluster(index: EventIndex, row: Row, view: ClusterView): Re
   const policy = index.policy(row);
   if (policy !== '' && view.isPolicyGone(index.source(row), policy)) return 'policy-deleted';
   const describer = index.describer(row);
-  return describer === 0 ? undefined : view.endOfReport(index.reportKind(row), describer);
+  return describer === 0 ? undefined : view.endOfReport(index.reportKind(row), describer, namespace);
 }

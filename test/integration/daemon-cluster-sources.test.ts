@@ -8,12 +8,12 @@ import type { RawDocument } from '../../src/sources/source.ts';
 import type { StoredObject } from '../support/aggregated-api.ts';
 import { AggregatedApi } from '../support/aggregated-api.ts';
 import type { TestDaemon } from '../support/daemon.ts';
-import { linesOf, ready } from '../support/daemon.ts';
+import { logged, ready } from '../support/daemon.ts';
 import { nameOf } from '../support/reports.ts';
 import { definitionsIn, type Home, Stage, standInFolder } from '../support/stage.ts';
 import { until } from '../support/until.ts';
 
-const timing = { discoveryMs: 300, sweepMs: 200 };
+const timing = { discoveryMs: 300, sweepMs: 200, relistMs: 1_000 };
 const settings = { timing, config: { sources: { 'kubernetes-events': { enabled: false } } } };
 
 let stage: Stage;
@@ -231,8 +231,11 @@ suite('Kubescape behind the aggregation layer', () => {
     assert.ok(!api.requests.includes('GET whole'), 'the whole image was read though its loaded part is known');
 
     api.setAway(true);
-    await until('the informers to notice', () => linesOf(daemon, 'informer state changed').length > 0 || undefined);
+    const resource = 'vulnerabilitymanifests.spdx.softwarecomposition.kubescape.io';
+    await logged(daemon, 'cannot be watched at the moment: trying again', { resource });
+    // No watch will ever tell of it: the listing that comes from time to time does.
     api.put(loaded(['CVE-2025-2']));
+    await eventsBecome({ [one]: 'Active' });
     api.setAway(false);
     await eventsBecome({ [one]: 'Resolved fixed', [two]: 'Active' });
 

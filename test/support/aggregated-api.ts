@@ -122,7 +122,7 @@ export class AggregatedApi {
     const [namespace, resource = '', name] = words[0] === 'namespaces' ? words.slice(1) : [undefined, ...words];
     if (name !== undefined) this.#get(response, resource, `${resource}/${namespace}/${name}`, name);
     else if (url.searchParams.get('watch') === 'true') this.#watch(response, resource, url.searchParams);
-    else this.#list(response, resource);
+    else this.#list(response, resource, Number(url.searchParams.get('continue') ?? 0));
   }
 
   #get(response: ServerResponse, resource: string, key: string, name: string): void {
@@ -137,13 +137,18 @@ export class AggregatedApi {
     }
   }
 
-  #list(response: ServerResponse, resource: string): void {
+  /** One object a page: what comes first may be read before the rest is known. */
+  #list(response: ServerResponse, resource: string, page: number): void {
     this.requests.push(`list ${resource}`);
+    const items = [...this.#objects.values()].filter((object) => resourceOf(object) === resource);
     send(response, 200, {
       apiVersion: 'meta.k8s.io/v1',
       kind: 'PartialObjectMetadataList',
-      metadata: { resourceVersion: String(this.#revision) },
-      items: [...this.#objects.values()].filter((object) => resourceOf(object) === resource).map(metadataOnly),
+      metadata: {
+        resourceVersion: String(this.#revision),
+        ...(page + 1 < items.length ? { continue: String(page + 1) } : {}),
+      },
+      items: items.slice(page, page + 1).map(metadataOnly),
     });
   }
 

@@ -83,7 +83,7 @@ class Life {
       isNamespaceGone: (namespace) => world.view.isNamespaceGone(namespace),
       isLeaving: (namespace) => world.view.isLeaving(namespace),
       isPolicyGone: (source, policy) => world.view.isPolicyGone(source, policy),
-      endOfReport: (kind, describer) => world.view.endOfReport(kind, describer),
+      endOfReport: (...report) => world.view.endOfReport(...report),
       runningResources: () => world.view.runningResources(),
     };
     this.queue = new WorkQueue({ items: options.queueItems ?? 1000, bytes: 2 ** 24 }, clock.monotonicMs);
