@@ -48,7 +48,6 @@ export interface Violation {
 export function violationFinding(violation: Violation): Finding {
   const { constraintKind, constraint, resource, actions } = violation;
   const word = violation.stated ?? strongest(actions);
-  const message = stableMessage(violation.message, resource.name);
   const policy = `${constraintKind}/${constraint}`;
   return {
     source: gatekeeper,
@@ -61,26 +60,33 @@ export function violationFinding(violation: Violation): Finding {
     resource,
     nature: stateNature,
     // An object can violate a constraint once per container: only the message tells these apart.
-    identity: () => [constraintKind, constraint, { ownerOf: resource }, message],
-    describe: () => ({
-      title: message === '' ? `Constraint ${policy} violated` : `Constraint ${policy} violated: ${message}`,
-      summary: firstFitting([policy, constraint], summaryWidth(gatekeeper)),
-      details: {
-        policy,
-        constraintKind,
-        constraint,
-        enforcementAction: actions.join(', '),
-        message,
-        description: violation.description,
-      },
-      observedOn: { object: `${resource.kind}/${resource.name}`, message: violation.message, ...violation.observedOn },
-    }),
+    identity: () => [constraintKind, constraint, { ownerOf: resource }, stableMessage(violation)],
+    describe: () => {
+      const message = stableMessage(violation);
+      return {
+        title: message === '' ? `Constraint ${policy} violated` : `Constraint ${policy} violated: ${message}`,
+        summary: firstFitting([policy, constraint], summaryWidth(gatekeeper)),
+        details: {
+          policy,
+          constraintKind,
+          constraint,
+          enforcementAction: actions.join(', '),
+          message,
+          description: violation.description,
+        },
+        observedOn: {
+          object: `${resource.kind}/${resource.name}`,
+          message: violation.message,
+          ...violation.observedOn,
+        },
+      };
+    },
   };
 }
 
 /** Of several actions the one that is meant most seriously. */
 function strongest(actions: readonly string[]): string | undefined {
-  return actions.toSorted((a, b) => rank(a) - rank(b))[0];
+  return actions.length < 2 ? actions[0] : actions.toSorted((a, b) => rank(a) - rank(b))[0];
 }
 
 function rank(action: string): number {
@@ -96,8 +102,8 @@ const digits = /\d+/g;
  * What of a message stays from audit to audit: messages count days, and name the object (a Pod of the next rollout has
  * another name) and digests of images.
  */
-function stableMessage(message: string, objectName: string): string {
+function stableMessage({ message, resource }: Violation): string {
   const bounded = message.slice(0, longestMessage);
-  const named = objectName === '' ? bounded : bounded.replaceAll(objectName, '*');
+  const named = bounded.replaceAll(resource.name, '*');
   return named.replace(digest, '#').replace(digits, '#').trim();
 }

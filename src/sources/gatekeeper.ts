@@ -30,6 +30,8 @@ const constraint: Format = {
     const reading = new CarriedReading('gatekeeper-constraint', { object: origin }, [origin.kind, origin.name]);
     const status = statusOf(document['status'], reading);
     const violations = status?.['violations'];
+    const stated = asText(report.labels['severity']) ?? asText(report.annotations['severity']);
+    const description = asText(report.annotations['description']) ?? asText(report.annotations['docstring']);
     const usualAction = textAt(document, 'spec', 'enforcementAction') ?? 'deny';
     for (const { fields, place } of reading.entries(violations, '.status.violations')) {
       const resource = resourceOf(fields);
@@ -45,8 +47,8 @@ const constraint: Format = {
             resource,
             message: asText(fields['message']) ?? '',
             actions: actionsOf(fields, usualAction),
-            stated: asText(report.labels['severity']) ?? asText(report.annotations['severity']),
-            description: asText(report.annotations['description']) ?? asText(report.annotations['docstring']),
+            stated,
+            description,
             observedOn: {},
           }),
         );
@@ -83,7 +85,10 @@ function resourceOf(violation: Fields): ResourceReference | undefined {
 }
 
 function actionsOf(violation: Fields, usual: string): readonly string[] {
-  const scoped = (asList(violation['enforcementActions']) ?? []).map(asText).filter((word) => word !== undefined);
+  const scoped =
+    asList(violation['enforcementActions'])
+      ?.map(asText)
+      .filter((word) => word !== undefined) ?? [];
   return scoped.length > 0 ? scoped.sort() : [asText(violation['enforcementAction']) ?? usual];
 }
 
