@@ -9,6 +9,7 @@ export function eventGauges(registry: Registry, words: ReadonlySet<string>, open
   const registers = [registry];
   const overdue = new Gauge({
     name: 'zen_watcher_overdue_events',
+    registers,
     help: 'Active events beyond the due time of their severity (configuration `due`), by severity.',
     labelNames: ['severity'],
     // Set with the other one: one pass over the events for both.
