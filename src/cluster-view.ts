@@ -8,17 +8,17 @@ import { collapseOwner } from './pipeline/owner.ts';
 export interface ClusterViewParts {
   readonly namespaces: Namespaces;
   readonly pods: PodOwners;
-  isPolicyGone(source: string, policy: string): boolean;
-  endOfReport: ClusterView['endOfReport'];
+  /** What knows the policies and reports; made later. */
+  inputs(): Pick<ClusterView, 'isPolicyGone' | 'endOfReport'>;
 }
 
 /** Joins what is known of Namespaces, Pods, policies and reports. */
-export function clusterView({ namespaces, pods, isPolicyGone, endOfReport }: ClusterViewParts): ClusterView {
+export function clusterView({ namespaces, pods, inputs }: ClusterViewParts): ClusterView {
   return {
     isNamespaceGone: (namespace) => namespaces.isGone(namespace),
     isLeaving: (namespace) => namespaces.isGone(namespace) || namespaces.isTerminating(namespace),
-    isPolicyGone,
-    endOfReport,
+    isPolicyGone: (source, policy) => inputs().isPolicyGone(source, policy),
+    endOfReport: (...report) => inputs().endOfReport(...report),
     runningResources: () => (pods.isListed ? runningResources(pods) : undefined),
   };
 }

@@ -141,12 +141,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     channelOf: channelsOf(sources),
     haltChanged: (channel, isHalted) => reporter.haltChanged(channel, isHalted),
   });
-  const view = clusterView({
-    namespaces,
-    pods,
-    isPolicyGone: (source, policy) => inputs.isPolicyGone(source, policy),
-    endOfReport: (...report) => inputs.endOfReport(...report),
-  });
+  const view = clusterView({ namespaces, pods, inputs: () => inputs });
 
   const budgeting = keepBudget({
     config,
@@ -265,7 +260,6 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     relistMs: timing?.relistMs,
     context: readContextsOf(config, sources),
     policyGone: () => sweeper.soon(),
-    reportEnded: () => sweeper.soon(),
     namespaceGone: () => sweeper.soon(),
     labelsChanged: (keys) => rules.labelsChanged(keys),
     namespaceChanged: () => (isAnywhere ? sweeper.soon() : undefined),

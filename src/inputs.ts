@@ -16,10 +16,12 @@ import { PolicyInformers } from './policy-informers.ts';
 import type { ReportInformersParts } from './report-informers.ts';
 import { ReportInformers } from './report-informers.ts';
 
-export interface InputsParts extends CoreInformersParts, Omit<ReportInformersParts, 'informer' | 'dirty'> {
+export interface InputsParts
+  extends CoreInformersParts,
+    Omit<ReportInformersParts, 'informer' | 'dirty' | 'reportEnded'> {
   /** Between two looks at what the server serves. */
   readonly discoveryMs: number;
-  /** A policy was deleted: what it found may be over. */
+  /** A policy was deleted, or an object that speaks for itself: what it found may be over. */
   policyGone(): void;
 }
 
@@ -41,7 +43,12 @@ export class Inputs {
     const { informing, reporter } = parts;
     const { client, random } = informing;
     this.#parts = parts;
-    this.#reports = new ReportInformers({ ...parts, informer: informing, dirty: () => this.#dirty });
+    this.#reports = new ReportInformers({
+      ...parts,
+      reportEnded: () => parts.policyGone(),
+      informer: informing,
+      dirty: () => this.#dirty,
+    });
     this.#dirty = new DirtyReports({
       queue: parts.queue,
       clock: parts.clock,
