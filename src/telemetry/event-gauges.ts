@@ -12,6 +12,7 @@ export function eventGauges(registry: Registry, words: ReadonlySet<string>, open
     registers,
     help: 'Active events beyond the due time of their severity (configuration `due`), by severity.',
     labelNames: ['severity'],
+    registers: [],
     // Set with the other one: one pass over the events for both.
     collect() {},
   });

@@ -180,13 +180,14 @@ class Load {
     while (!this.#isStopped) {
       if (churn.reports < reports) await churn.add();
       for (let step = 0; step < 5; step += 1) await churn.step();
-      await sleep(20);
+      // So much that there is always something under way, and not more than replicas and server can do.
+      await sleep(250);
     }
   }
 }
 
 async function settled(stage: Stage, home: Home, churn: ReportChurn) {
-  const patience = { limitSeconds: 60, pauseMs: 500 };
+  const patience = { limitSeconds: 180, pauseMs: 1000 };
   const isRight = async () => {
     const now = await stage.events(home.namespace);
     const differences = churn.differences(now);
