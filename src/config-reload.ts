@@ -6,7 +6,7 @@ import type { ConfigListener } from './config/watch.ts';
 import type { LiveRules } from './pipeline/live-rules.ts';
 import type { Source } from './sources/source.ts';
 import type { ConfigReporter } from './telemetry/config-reporter.ts';
-import type { LogLevel } from './telemetry/logger.ts';
+import type { ControlledLogger } from './telemetry/logger.ts';
 
 export interface ConfigReloadParts {
   /** What the daemon started with. */
@@ -14,15 +14,15 @@ export interface ConfigReloadParts {
   readonly sources: readonly Source[];
   readonly rules: LiveRules;
   readonly reporter: ConfigReporter;
-  setLogLevel(level: LogLevel): void;
+  readonly logger: Pick<ControlledLogger, 'setLevel'>;
 }
 
 /** Puts into force what the watch of the file tells. */
-export function configReload({ started, sources, rules, reporter, setLogLevel }: ConfigReloadParts): ConfigListener {
+export function configReload({ started, sources, rules, reporter, logger }: ConfigReloadParts): ConfigListener {
   let toldKeys = '';
   return {
     changed(config) {
-      setLogLevel(config.log.level);
+      logger.setLevel(config.log.level);
       const settings = ruleSettings(config, sources);
       reporter.valid(rules.use(settings) ? settings : undefined);
       const keys = keysThatNeedRestart(started, config);

@@ -328,13 +328,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   leadership.start();
   rules.start();
   const unwatchConfig = parts.watchConfig?.(
-    configReload({
-      started: config,
-      sources,
-      rules,
-      reporter: configReporter,
-      setLogLevel: (level) => logger.setLevel(level),
-    }),
+    configReload({ started: config, sources, rules, reporter: configReporter, logger }),
   );
   configReporter.withoutCredential(absentPaths(config, parts.sources));
   logger.info('zen-watcher started', {
@@ -374,6 +368,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   function gauges() {
     return {
       books: () => books.balance(),
+      isReady: () => notReady() === undefined,
+      isQueueFull: () => queue.isFull,
       queueItems: () => queue.items,
       queueBytes: () => queue.bytes,
       dirtyReports: () => inputs.dirtyReports,

@@ -7,6 +7,7 @@ import { chartRights } from './chart-files.ts';
 import { chartHead } from './chart-readme.ts';
 import { chartReadme, chartSchema } from './chart-values.ts';
 import { configDoc, configSchemaFile } from './config-doc.ts';
+import { dashboardFile, dashboards } from './dashboards.ts';
 import { metricsDoc } from './metrics-doc.ts';
 import { rbacDoc } from './rbac-doc.ts';
 
@@ -33,6 +34,10 @@ export const generatedFiles: readonly GeneratedFile[] = [
   { file: 'config/zen-watcher.schema.json', render: configSchemaFile },
   { file: 'docs/configuration.md', render: configDoc },
   { file: 'docs/metrics.md', render: metricsDoc },
+  ...dashboards.map((dashboard) => ({
+    file: `${chart}/files/dashboards/${dashboard.uid.replace('zen-watcher-', '')}.json`,
+    render: () => dashboardFile(dashboard),
+  })),
   { file: 'docs/sources/audit-rules.md', render: auditRulesPage },
 ];
 

@@ -1,6 +1,7 @@
 /** docs/metrics.md: every metric of the daemon, made from the registry that it makes. */
 import type { Registry } from 'prom-client';
 import { sources } from '../../src/sources/registry.ts';
+import { LeaderReporter } from '../../src/telemetry/leader-reporter.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { createWebhookMetrics } from '../../src/telemetry/webhook-metrics.ts';
 
@@ -49,6 +50,7 @@ export function metricsOfDaemon(): MetricWords[] {
 }
 
 function registryOfDaemon(): Registry {
+  const logger = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} };
   const nothing = new Proxy({}, { get: () => () => 0 });
   const { registry } = createMetrics(sources, nothing as Parameters<typeof createMetrics>[1], '0');
   createWebhookMetrics(
@@ -56,6 +58,7 @@ function registryOfDaemon(): Registry {
     { endpoints: [], statuses: [] },
     nothing as Parameters<typeof createWebhookMetrics>[2],
   );
+  new LeaderReporter({ logger, registry, identity: '', isLeading: () => true, members: () => 1 });
   return registry;
 }
 
@@ -85,7 +88,7 @@ findings in 5,000 namespaces).
 |---|---|---|---|---|---|
 ${labelled.join('\n')}
 
-The leader's metrics and those of webhooks are there where these are on.
+Those of webhooks are there where a route is.
 
 ## Of the process
 

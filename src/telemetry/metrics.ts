@@ -19,6 +19,8 @@ import { LabelBound, otherWords } from './label-bound.ts';
 /** What is read at each scrape. */
 export interface Gauges {
   books(): Balance;
+  isReady(): boolean;
+  isQueueFull(): boolean;
   queueItems(): number;
   queueBytes(): number;
   dirtyReports(): number;
@@ -42,6 +44,7 @@ export interface Gauges {
   informers(): readonly {
     readonly resource: string;
     readonly isLive: boolean;
+    readonly isForbidden: boolean;
     readonly objects: number;
     readonly staleSeconds: number;
   }[];
@@ -227,6 +230,10 @@ function gaugeMaker(registers: Registry[]) {
 function gaugesOf(registry: Registry, gauges: Gauges, version: string): void {
   const registers = [registry];
   const gauge = gaugeMaker(registers);
+  gauge('zen_watcher_ready', '1 while /readyz says so.', () => (gauges.isReady() ? 1 : 0));
+  gauge('zen_watcher_queue_full', '1 while the queue takes nothing more: reports are read again later.', () =>
+    gauges.isQueueFull() ? 1 : 0,
+  );
   gauge('zen_watcher_queue_items', 'Intents waiting or being carried out.', () => gauges.queueItems());
   gauge('zen_watcher_queue_bytes', 'Memory held by them, about.', () => gauges.queueBytes());
   gauge('zen_watcher_dirty_reports', 'Reports waiting to be read again.', () => gauges.dirtyReports());
@@ -349,6 +356,15 @@ function informerGauges(registers: Registry[], gauges: Gauges): void {
     registers,
     collect() {
       for (const { resource, isLive } of gauges.informers()) this.set({ resource }, isLive ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'zen_watcher_informer_forbidden',
+    help: '1 while the API server does not allow to list or watch the resource.',
+    labelNames,
+    registers,
+    collect() {
+      for (const { resource, isForbidden } of gauges.informers()) this.set({ resource }, isForbidden ? 1 : 0);
     },
   });
   new Gauge({

@@ -81,6 +81,7 @@ export class Reporter {
       return {
         resource,
         isLive: informer.state.kind === 'live',
+        isForbidden: informer.state.kind === 'forbidden',
         objects: informer.size,
         staleSeconds: since === undefined || !isExpected ? 0 : (nowMs - since) / 1000,
       };
@@ -92,6 +93,7 @@ export class Reporter {
       {
         resource: otherWords,
         isLive: others.every(({ isLive }) => isLive),
+        isForbidden: others.some(({ isForbidden }) => isForbidden),
         objects: others.reduce((sum, { objects }) => sum + objects, 0),
         staleSeconds: Math.max(...others.map(({ staleSeconds }) => staleSeconds)),
       },

@@ -1,22 +1,10 @@
 /** A headless Chromium for tests, spoken to over a pipe. Debian's package `chromium` brings it; tests skip without. */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { until } from './until.ts';
-
-/** Where Chromium is; undefined when it is not installed. */
-export function findChromium(): string | undefined {
-  for (const name of ['chromium', 'chromium-browser', 'google-chrome']) {
-    try {
-      return execFileSync('which', [name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-    } catch {
-      // The next name.
-    }
-  }
-  return undefined;
-}
 
 interface Answer {
   readonly id?: number;

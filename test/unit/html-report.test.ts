@@ -10,7 +10,8 @@ import type { ZenAgentEvent } from '../../src/api/event.ts';
 import { severities } from '../../src/api/words.ts';
 import { renderHtml } from '../../src/cli/html-output.ts';
 import type { PageData } from '../../src/cli/report-page/data.ts';
-import { BrowserPage, findChromium } from '../support/browser.ts';
+import { BrowserPage } from '../support/browser.ts';
+import { skipWithout } from '../support/debian-tools.ts';
 
 const hostile = `</script><script>window.pwned=1</script><img src=x onerror="window.pwned=1">{{7*7}}\u2028<!--`;
 
@@ -68,9 +69,7 @@ suite('the HTML report as text', () => {
   test('of no findings is a page as well', () => assert.match(pageOf([]), /"rows":\[\]\}/));
 });
 
-const chromium = findChromium();
-
-suite('the HTML report in a browser', { skip: chromium === undefined ? 'there is no Chromium' : false }, () => {
+suite('the HTML report in a browser', { skip: skipWithout('chromium') }, () => {
   let folder: string;
   let browser: BrowserPage;
   const shown = () => browser.ask('document.getElementById("range").textContent');
@@ -80,7 +79,7 @@ suite('the HTML report in a browser', { skip: chromium === undefined ? 'there is
     folder = mkdtempSync(join(tmpdir(), 'zen-html-'));
     const many = Array.from({ length: 20_000 }, (_, index) => eventOf(index, index === 0 ? hostile : undefined));
     writeFileSync(join(folder, 'report.html'), pageOf(many));
-    browser = await BrowserPage.open(chromium ?? '');
+    browser = await BrowserPage.open('chromium');
     await browser.size(1280, 900);
     await browser.goTo(pathToFileURL(join(folder, 'report.html')).href);
   });
