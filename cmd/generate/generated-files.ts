@@ -10,10 +10,13 @@ import { configDoc, configSchemaFile } from './config-doc.ts';
 import { dashboardFile, dashboards } from './dashboards.ts';
 import { metricsDoc } from './metrics-doc.ts';
 import { rbacDoc } from './rbac-doc.ts';
+import { sourcePages } from './source-pages.ts';
 
 /** A generated file: where it belongs, from the root of the repository, and what it must hold. */
 export interface GeneratedFile {
   readonly file: string;
+  /** Only a part of it is made from code: the rest is written by hand. */
+  readonly isPart?: boolean;
   render(): string;
 }
 
@@ -39,6 +42,7 @@ export const generatedFiles: readonly GeneratedFile[] = [
     render: () => dashboardFile(dashboard),
   })),
   { file: 'docs/sources/audit-rules.md', render: auditRulesPage },
+  ...sourcePages(),
 ];
 
 function yaml(madeFrom: string, document: unknown): string {

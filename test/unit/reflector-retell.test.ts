@@ -39,6 +39,18 @@ suite('retell', () => {
       },
     ));
 
+  test('relist(): a new listing tells only what the watch did not', () =>
+    reflecting(
+      [stays(...listOfTwo, modified('x', 6)), stays(added('x', 6), added('z', 7), listed(8), deleted('z', 9))],
+      async (parts) => {
+        await parts.recorder.logged('object a/x@6');
+        parts.reflector.relist();
+        await parts.recorder.logged('gone a/z');
+        assert.deepEqual(parts.recorder.tales.slice(3), ['object a/z@7', 'gone a/y', 'gone a/z']);
+        assert.deepEqual(kinds(parts), ['stream list', 'stream list']);
+      },
+    ));
+
   test('twice at once is once; the watch that follows tells nothing twice', () =>
     reflecting([stays(...listOfTwo), ends(...listOfTwo), stays(added('x', 1), modified('y', 6))], async (parts) => {
       await parts.recorder.logged('live');
