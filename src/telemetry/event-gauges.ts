@@ -9,9 +9,9 @@ export function eventGauges(registry: Registry, words: ReadonlySet<string>, open
   const registers = [registry];
   const overdue = new Gauge({
     name: 'zen_watcher_overdue_events',
-    registers,
     help: 'Active events beyond the due time of their severity (configuration `due`), by severity.',
     labelNames: ['severity'],
+    // In no registry yet, least of all the one that all daemons of a process share.
     registers: [],
     // Set with the other one: one pass over the events for both.
     collect() {},
