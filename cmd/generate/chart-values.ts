@@ -73,7 +73,7 @@ const special: Readonly<Record<string, unknown>> = {
   'imageVerification.provider': { enum: ['auto', 'kyverno', 'sigstore', 'none'] },
   'imageVerification.digests': { type: 'array', items: { ...string, pattern: '^sha256:[0-9a-f]{64}$' } },
   replicaCount: { type: 'integer', minimum: 0, maximum: 16 },
-  'webhooks.secrets': { type: 'array', items: { ...string, pattern: '^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$' } },
+  'webhooks.tokens': { type: 'object', additionalProperties: string },
   podSecurityContext: freeObject,
   securityContext: freeObject,
   'podSecurityStandards.enforce': standard,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { leaderLeases } from '../../src/config/access.ts';
+import { configSchema } from '../../src/config/schema.ts';
 import { type AccessSettings, accessGrants } from '../../src/sources/rbac.ts';
 import { sources } from '../../src/sources/registry.ts';
 import { Helm, objectsIn, type Rendered } from '../support/helm.ts';
@@ -187,6 +188,37 @@ suite('the chart, rendered', () => {
     assert.equal(pod.containers[0].ports[0].containerPort, 9090);
     const roles = objects.filter(({ kind }) => kind === 'Role').map(({ metadata }) => metadata.namespace);
     assert.deepEqual(roles, ['sec']);
+  });
+
+  test('a webhook is a route, its tokens from a Secret, a port of its own and its senders; none of it without', async () => {
+    const none = await helm.template();
+    assert.equal(named(none, 'Service').spec.ports.length, 1);
+    const senders = [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'falco' } } }];
+    const objects = await helm.template({
+      webhooks: { tokens: { falco: 'falco-tokens' }, tlsSecret: 'zen-watcher-tls' },
+      networkPolicy: { enabled: true, webhookSenders: senders },
+    });
+    const [file] = objectsIn(named(objects, 'ConfigMap').data['config.yaml']);
+    const tls = '/etc/zen-watcher-webhooks/tls';
+    assert.deepEqual(file?.['webhooks'], {
+      routes: { falco: { tokenFiles: ['/etc/zen-watcher-webhooks/tokens/falco'] } },
+      tls: { certFile: `${tls}/tls.crt`, keyFile: `${tls}/tls.key` },
+    });
+    configSchema.parse(file);
+    const pod = named(objects, 'Deployment').spec.template.spec;
+    assert.deepEqual(pod.volumes[1], {
+      name: 'tokens-falco',
+      secret: { secretName: 'falco-tokens', defaultMode: 0o440 },
+    });
+    assert.deepEqual(
+      pod.containers[0].ports.map(({ name }: { name: string }) => name),
+      ['http', 'http-webhook'],
+    );
+    assert.equal(named(objects, 'Service').spec.ports[1].appProtocol, 'https');
+    const { ingress } = named(objects, 'NetworkPolicy').spec;
+    assert.deepEqual(ingress[1], { from: senders, ports: [{ port: 8081, protocol: 'TCP' }] });
+    const roles = objects.filter(({ kind }) => kind.endsWith('Role')).flatMap(({ rules }) => rules);
+    assert.ok(!roles.some((rule: Rule) => rule.resources.includes('secrets')), 'the kubelet mounts Secrets, not we');
   });
 
   test('a change of rules needs no restart, any other does', async () => {

@@ -15,7 +15,7 @@ kubeBenchNamespace: {configMaps: true}
 kubebenchNamespace: {configMaps: true}
 checkovNamespace: {configMaps: true}
 autoDetectEnabled: {hasEffect: false}
-watcherPort: {hasEffect: false}
+watcherPort: {path: webhooks.port}
 dedupWindow: {hasEffect: false}
 falcoBufferSize: {hasEffect: false}
 auditBufferSize: {hasEffect: false}
@@ -33,7 +33,7 @@ auditBufferSize: {hasEffect: false}
         {{- if not (hasKey $config $era.path) }}{{ $_ := set $config $era.path $value }}{{ end }}
       {{- else }}
         {{- $section := get $config (first $parts) | default dict }}
-        {{- if not (hasKey $section (last $parts)) }}{{ $_ := set $section (last $parts) (eq $key "metricsPort" | ternary (int $value) $value) }}{{ end }}
+        {{- if not (hasKey $section (last $parts)) }}{{ $_ := set $section (last $parts) (has $key (list "metricsPort" "watcherPort") | ternary (int $value) $value) }}{{ end }}
         {{- $_ := set $config (first $parts) $section }}
       {{- end }}
     {{- else if $era.configMaps }}
@@ -47,6 +47,22 @@ auditBufferSize: {hasEffect: false}
 {{- if not $events.namespace }}{{ $_ := set $events "namespace" (include "zen-watcher.namespace" .) }}{{ end -}}
 {{- if and .Values.global.clusterID (not $events.cluster) }}{{ $_ := set $events "cluster" .Values.global.clusterID }}{{ end -}}
 {{- $_ := set $config "events" $events -}}
+{{- if or .Values.webhooks.tokens .Values.webhooks.tlsSecret -}}
+  {{- $webhooks := $config.webhooks | default dict }}
+  {{- $routes := $webhooks.routes | default dict }}
+  {{- range $source, $secret := .Values.webhooks.tokens }}
+    {{- $route := get $routes $source | default dict }}
+    {{- $_ := set $route "tokenFiles" (append ($route.tokenFiles | default list) (printf "/etc/zen-watcher-webhooks/tokens/%s" $source)) }}
+    {{- $_ := set $routes $source $route }}
+  {{- end }}
+  {{- $_ := set $webhooks "routes" $routes }}
+  {{- if .Values.webhooks.tlsSecret }}
+    {{- $tls := dict "certFile" "/etc/zen-watcher-webhooks/tls/tls.crt" "keyFile" "/etc/zen-watcher-webhooks/tls/tls.key" }}
+    {{- if .Values.webhooks.clientCaSecret }}{{ $_ := set $tls "clientCaFile" "/etc/zen-watcher-webhooks/client-ca/ca.crt" }}{{ end }}
+    {{- $_ := set $webhooks "tls" $tls }}
+  {{- end }}
+  {{- $_ := set $config "webhooks" $webhooks }}
+{{- end -}}
 {{ toYaml $config }}
 {{- end }}
 
@@ -60,7 +76,7 @@ auditBufferSize: {hasEffect: false}
 {{- end }}
 
 {{- define "zen-watcher.hasWebhooks" -}}
-{{- if (include "zen-watcher.config" . | fromYaml).webhooks }}true{{ end }}
+{{- if dig "webhooks" "routes" dict (include "zen-watcher.config" . | fromYaml) }}true{{ end }}
 {{- end }}
 
 {{- define "zen-watcher.webhookPort" -}}
