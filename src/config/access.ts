@@ -3,6 +3,7 @@ import type { AccessSettings } from '../sources/rbac.ts';
 import type { Source } from '../sources/source.ts';
 import { sourcesOn } from './read-contexts.ts';
 import type { Config } from './schema.ts';
+import { configMapNamespaces } from './schema.ts';
 
 /** `sources` are all that can be read, on or off. */
 export function accessSettings(config: Config, sources: readonly Source[]): AccessSettings {
@@ -12,7 +13,8 @@ export function accessSettings(config: Config, sources: readonly Source[]): Acce
     namespace,
     placement,
     migrate,
-    configMapNamespaces: [],
+    configMapNamespaces: configMapNamespaces(config),
+    watchNamespaces: config.watch.namespaces,
     leases: config.leaderElection.enabled ? leaderLeases(config.leaderElection.replicas) : [],
   };
 }

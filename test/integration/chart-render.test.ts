@@ -46,7 +46,7 @@ suite('the chart, rendered', () => {
     namespace: 'zen-system',
     placement: 'central',
     migrate: false,
-    configMapNamespaces: [],
+    configMapNamespaces: ['zen-system'],
     leases: [],
   };
   const without = (...names: string[]) => sources.filter(({ name }) => !names.includes(name));
@@ -68,6 +68,10 @@ suite('the chart, rendered', () => {
       settings: { ...base, placement: 'resource' },
     },
     'events brought home': { values: { config: { events: { migrate: true } } }, settings: { ...base, migrate: true } },
+    'some namespaces only': {
+      values: { config: { watch: { namespaces: ['bank', 'shop'] }, configMaps: { namespaces: ['scans'] } } },
+      settings: { ...base, watchNamespaces: ['bank', 'shop'], configMapNamespaces: ['scans'] },
+    },
     'two replicas': { values: { replicaCount: 2 }, settings: { ...base, leases: leaderLeases(3) } },
   };
   for (const [title, { values, settings }] of Object.entries(cases)) {
@@ -78,6 +82,12 @@ suite('the chart, rendered', () => {
       assert.deepEqual(Object.fromEntries(rendered), Object.fromEntries(asked));
     });
   }
+
+  test('with namespaces named there is no ClusterRole', async () => {
+    const objects = await helm.template({ config: { watch: { namespaces: ['shop'] } } });
+    const kinds = new Set(objects.map(({ kind }) => kind));
+    assert.ok(kinds.has('Role') && !kinds.has('ClusterRole') && !kinds.has('ClusterRoleBinding'));
+  });
 
   test('two renders are equal to the byte, and everything of ours says whose it is', async () => {
     const [text, again] = [await helm.text(), await helm.text()];

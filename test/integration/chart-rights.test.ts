@@ -30,9 +30,7 @@ suite('rights of the chart', () => {
     const apiServerFlags = ['--feature-gates=WatchList=false'];
     stage = await Stage.start({ controllerManager: true, apiServerFlags });
     helm = await Helm.on(stage.controlPlane);
-    // Kinds that users make are not watched yet.
-    const off = ['--set', 'config.sources.gatekeeper.enabled=false'];
-    await Promise.all([helm.output([...exactInstall, ...off]), defineAll(stage)]);
+    await Promise.all([helm.output(exactInstall), defineAll(stage)]);
   });
   after(async () => {
     helm?.stop();
