@@ -23,7 +23,7 @@ const accepted: Readonly<Record<string, string>> = {
     'nothing is written: the root is read-only and there is no volume to write on',
   'container-security-context-user-group-id':
     'the image is built for 1001, and the pod may not be root whatever the number',
-  'deployment-replicas': 'one replica by default',
+  'deployment-has-host-podantiaffinity': 'topologySpreadConstraints spread the pods',
   CKV_K8S_38: 'the daemon talks to the API server: its token is what it works with',
   CKV_K8S_40: 'the image is built for 1001, and the pod may not be root whatever the number',
   CKV_K8S_43: 'a release names the digest in its packaged chart; the source names the tag',

@@ -8,7 +8,7 @@ export const variants: Readonly<Record<string, object>> = {
     image: { verifySignature: true },
   },
   'as it is': {},
-  'two replicas': { replicaCount: 2 },
+  'one replica': { replicaCount: 1 },
   autoscaling: { autoscaling: { enabled: true, minReplicas: 2 } },
   'events by resource': { config: { events: { placement: 'resource' } } },
   'events brought home': { config: { events: { migrate: true } } },

@@ -47,7 +47,7 @@ suite('the chart, rendered', () => {
     placement: 'central',
     migrate: false,
     configMapNamespaces: ['zen-system'],
-    leases: [],
+    leases: leaderLeases(3),
   };
   const without = (...names: string[]) => sources.filter(({ name }) => !names.includes(name));
   const off = (...names: string[]) => ({
@@ -72,7 +72,7 @@ suite('the chart, rendered', () => {
       values: { config: { watch: { namespaces: ['bank', 'shop'] }, configMaps: { namespaces: ['scans'] } } },
       settings: { ...base, watchNamespaces: ['bank', 'shop'], configMapNamespaces: ['scans'] },
     },
-    'two replicas': { values: { replicaCount: 2 }, settings: { ...base, leases: leaderLeases(3) } },
+    'one replica': { values: { replicaCount: 1 }, settings: { ...base, leases: [] } },
   };
   for (const [title, { values, settings }] of Object.entries(cases)) {
     test(`rights, ${title}: those that the program asks for, no more and no less`, async () => {
@@ -192,6 +192,7 @@ suite('the chart, rendered', () => {
       preset: 'conservative',
       log: { level: 'debug' },
       server: { metricsPort: 9090 },
+      leaderElection: { enabled: true, replicas: 3 },
     });
     const pod = named(objects, 'Deployment').spec.template.spec;
     assert.deepEqual(pod.imagePullSecrets, [{ name: 'a' }]);
@@ -229,6 +230,16 @@ suite('the chart, rendered', () => {
     assert.deepEqual(ingress[1], { from: senders, ports: [{ port: 8081, protocol: 'TCP' }] });
     const roles = objects.filter(({ kind }) => kind.endsWith('Role')).flatMap(({ rules }) => rules);
     assert.ok(!roles.some((rule: Rule) => rule.resources.includes('secrets')), 'the kubelet mounts Secrets, not we');
+  });
+
+  test('several pods elect a leader, one needs none; several without one are refused', async () => {
+    const config = async (values: object) =>
+      objectsIn(named(await helm.template(values), 'ConfigMap').data['config.yaml'])[0];
+    assert.deepEqual((await config({}))?.['leaderElection'], { enabled: true, replicas: 3 });
+    assert.equal((await config({ replicaCount: 1 }))?.['leaderElection'], undefined);
+    const scaled = await config({ autoscaling: { enabled: true, maxReplicas: 5 } });
+    assert.equal(scaled?.['leaderElection'].replicas, 6);
+    await assert.rejects(helm.text({ config: { leaderElection: { enabled: false } } }), /there can be one pod only/);
   });
 
   test('a change of rules needs no restart, any other does', async () => {

@@ -9,7 +9,7 @@ import { asDaemon, eventMade, home } from '../support/chart-install.ts';
 import { eventsPath } from '../support/crd.ts';
 import { assertBooksBalance, ready, type TestDaemon } from '../support/daemon.ts';
 import { defineAll, reportAll, warnAll } from '../support/every-source.ts';
-import { exactInstall, Helm } from '../support/helm.ts';
+import { exactInstall, Helm, objectsIn } from '../support/helm.ts';
 import { Rest, type RestAnswer } from '../support/rest.ts';
 import { requestsOf, rightsOf, wrongRights } from '../support/rights.ts';
 import { sampleEvent } from '../support/sample-event.ts';
@@ -49,11 +49,13 @@ suite('rights of the chart', () => {
       spec: { expirationSeconds: 7200 },
     });
     const account = { token: status.token, user, role: 'zen-watcher' };
+    const file = await stage.must(200, 'GET', `/api/v1/namespaces/${home}/configmaps/zen-watcher`);
+    const [installed] = objectsIn(file['data']['config.yaml']);
     daemon = await stage.daemon(
       { namespace: home, account },
       {
         queue: { items: 2 },
-        config: { budget: { resolvedTtlHours: 0.0001 } },
+        config: { ...installed, budget: { resolvedTtlHours: 0.0001 } },
         timing: { sweepMs: 300 },
       },
     );

@@ -18,9 +18,11 @@ export function requestsOf(auditLogPath: string, user: string): AuditedRequest[]
     if (!line.includes(`"username":"${user}"`)) return [];
     const { verb, objectRef, responseStatus, stage } = JSON.parse(line);
     if (objectRef?.resource === undefined || stage === 'RequestReceived') return [];
-    const right = rightOf(verb, objectRef.apiGroup ?? '', objectRef.resource, objectRef.subresource);
-    const { name = '', namespace = '' } = objectRef;
-    return [{ right, name, namespace, code: responseStatus?.code ?? 0 }];
+    const { apiGroup = '', resource, subresource, name = '', namespace = '' } = objectRef;
+    const code = responseStatus?.code ?? 0;
+    // A PUT that makes the object needs both rights, and is in the log as the one.
+    const verbs = verb === 'update' && code === 201 ? ['update', 'create'] : [verb];
+    return verbs.map((each) => ({ right: rightOf(each, apiGroup, resource, subresource), name, namespace, code }));
   });
 }
 

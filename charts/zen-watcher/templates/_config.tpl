@@ -47,6 +47,13 @@ auditBufferSize: {hasEffect: false}
 {{- if not $events.namespace }}{{ $_ := set $events "namespace" (include "zen-watcher.namespace" .) }}{{ end -}}
 {{- if and .Values.global.clusterID (not $events.cluster) }}{{ $_ := set $events "cluster" .Values.global.clusterID }}{{ end -}}
 {{- $_ := set $config "events" $events -}}
+{{- if include "zen-watcher.hasStandby" . -}}
+  {{- /* One Lease for the leader, one for each pod that there can be. */}}
+  {{- $asked := $config.leaderElection | default dict }}
+  {{- if not (dig "enabled" true $asked) }}{{ fail "config.leaderElection.enabled is false: without a leader there can be one pod only (replicaCount: 1, no autoscaling)" }}{{ end }}
+  {{- $election := merge (dict "enabled" true) $asked (dict "replicas" (int (include "zen-watcher.mostPods" .))) }}
+  {{- $_ := set $config "leaderElection" $election }}
+{{- end -}}
 {{- if or .Values.webhooks.tokens .Values.webhooks.tlsSecret -}}
   {{- $webhooks := $config.webhooks | default dict }}
   {{- $routes := $webhooks.routes | default dict }}
