@@ -44,6 +44,13 @@ export const settingVariables: readonly SettingVariable[] = [
   { name: 'WATCHER_PORT', path: 'webhooks.port', read: Number },
   { name: 'WATCHER_PORT', path: 'webhooks.port', read: Number },
   { name: behaviorMode, path: 'preset', read: presetOf },
+  // Where these tools leave their reports in ConfigMaps.
+  ...['KUBE_BENCH_NAMESPACE', 'KUBEBENCH_NAMESPACE', 'CHECKOV_NAMESPACE'].map((name) => ({
+    name,
+    path: 'configMaps.namespaces',
+    read: String,
+    isAdded: true,
+  })),
 ];
 
 const discovered = 'the tool is found by the API that it serves, in whatever namespace it runs';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import { messageOf } from '../lib/error-message.ts';
-import { asList, textAt } from '../lib/fields.ts';
+import { asList, at, textAt } from '../lib/fields.ts';
 import type { Source } from '../sources/source.ts';
 import { problemsOfDeclared } from './configured-sources.ts';
 import { mostDeclaredSources } from './declarative-limits.ts';
@@ -10,7 +10,7 @@ import type { Environment, Setting } from './environment.ts';
 import { settingsIn } from './environment.ts';
 import { placeOf, wordsFor } from './problems.ts';
 import type { Config } from './schema.ts';
-import { configSchema } from './schema.ts';
+import { configSchema, defaultNamespace } from './schema.ts';
 import { routeProblems } from './webhook-routes.ts';
 
 /** What flags can set; undefined is not set. */
@@ -43,10 +43,15 @@ export async function loadConfig(flags: Flags, environment: Environment, registr
   const tree = flags.config === undefined ? {} : readFile(flags.config, problems);
   /** Who set a key last, where it was not the file. */
   const setBy = new Map<string, string>();
-  for (const setting of [...settingsIn(environment), ...settingsOf(flags)]) {
+  const settings = settingsIn(environment);
+  for (const setting of [...settings.filter(({ isAdded }) => !isAdded), ...settingsOf(flags)]) {
     set(tree, setting);
     setBy.set(setting.path, setting.name);
   }
+  addNamespaces(
+    tree,
+    settings.filter(({ isAdded }) => isAdded),
+  );
   const result = configSchema.safeParse(tree, { error: wordsFor });
   for (const { path, message } of result.error?.issues ?? []) {
     const by = setBy.get(path.join('.'));
@@ -117,7 +122,7 @@ function settingsOf(flags: Flags): Setting[] {
 }
 
 /** Sets `a` or `a.b` in the tree; what is in the way and is no mapping is left for the schema to complain about. */
-function set(tree: Tree, { path, value, isAdded }: Setting): void {
+function set(tree: Tree, { path, value }: Setting): void {
   const [section = '', key] = path.split('.');
   if (key === undefined) {
     tree[section] = value;
@@ -126,8 +131,18 @@ function set(tree: Tree, { path, value, isAdded }: Setting): void {
   tree[section] ??= {};
   const existing = tree[section];
   if (typeof existing !== 'object' || existing === null) return;
-  const fields = existing as Tree;
-  const before = fields[key];
-  if (isAdded) fields[key] = Array.isArray(before) ? [...before, value] : before === undefined ? [value] : before;
-  else fields[key] = value;
+  (existing as Tree)[key] = value;
+}
+
+/** Adds to `configMaps.namespaces`, which is the namespace of the events where nothing is said. */
+function addNamespaces(tree: Tree, added: readonly Setting[]): void {
+  if (added.length === 0) return;
+  const said = at(tree, 'configMaps', 'namespaces') ?? [at(tree, 'events', 'namespace') ?? defaultNamespace];
+  if (!Array.isArray(said)) return;
+  set(tree, {
+    name: '',
+    path: 'configMaps.namespaces',
+    value: [...new Set([...said, ...added.map(({ value }) => value)])],
+    isAdded: false,
+  });
 }

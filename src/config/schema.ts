@@ -11,11 +11,14 @@ import { webhooksSchema } from './webhooks-schema.ts';
 const namespaceName = z
   .string()
   .check(z.regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'a namespace name: lower case, digits and -, at most 63'));
+/** Where events go, and where the chart installs. */
+export const defaultNamespace = 'zen-system';
+
 const port = z.int().check(z.gte(0), z.lte(65535));
 
 const eventsSchema = z.strictObject({
   /** Namespace that events are written to. */
-  namespace: z._default(namespaceName, 'zen-system'),
+  namespace: z._default(namespaceName, defaultNamespace),
   /** central: all events in `namespace`; resource: each in the namespace of its resource (docs/placement.md). */
   placement: z._default(z.enum(placementModes), 'central'),
   /** With central placement: watch events in all namespaces and bring them home. */

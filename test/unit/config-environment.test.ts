@@ -14,6 +14,9 @@ const olderNames = [
   'TRIVY_NAMESPACE',
   'KYVERNO_NAMESPACE',
   'FALCO_NAMESPACE',
+  'KUBE_BENCH_NAMESPACE',
+  'KUBEBENCH_NAMESPACE',
+  'CHECKOV_NAMESPACE',
   'BEHAVIOR_MODE',
   'AUTO_DETECT_ENABLED',
   'LOG_LEVEL',
@@ -66,6 +69,21 @@ suite('the environment of older versions', () => {
       [loaded.events.namespace, loaded.events.cluster, loaded.log.level, loaded.server.metricsPort],
       ['flag', 'prod', 'debug', 9090],
     );
+  });
+
+  test('adds the namespaces of tools to those whose ConfigMaps are read', async (t) => {
+    const namespaces = async (environment: Readonly<Record<string, string>>, text?: string) => {
+      const flags = text === undefined ? {} : { config: fileOf(t, text) };
+      return (await loadConfig(flags, environment, sources)).configMaps.namespaces;
+    };
+    assert.equal(await namespaces({}), undefined);
+    const both = { KUBE_BENCH_NAMESPACE: 'bench', CHECKOV_NAMESPACE: 'bench' };
+    assert.deepEqual(await namespaces(both), ['zen-system', 'bench']);
+    assert.deepEqual(await namespaces({ ...both, WATCH_NAMESPACE: 'events' }), ['events', 'bench']);
+    const said = 'configMaps: { namespaces: [ci] }';
+    assert.deepEqual(await namespaces({ KUBEBENCH_NAMESPACE: 'bench' }, said), ['ci', 'bench']);
+    const wrong = await problemsOf({}, { CHECKOV_NAMESPACE: 'No_Name' });
+    assert.match(wrong.join(), /^configMaps\.namespaces\[1\]: a namespace name/);
   });
 
   test('has words for levels that we do not have', async () => {
