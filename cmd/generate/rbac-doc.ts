@@ -93,7 +93,8 @@ account, whoever has these roles.
 ## Your own sources
 
 The ClusterRole \`<release>-sources\` is aggregated: any ClusterRole with the label
-\`zen.kube-zen.io/aggregate-to-<release>: "true"\` becomes part of it. Put the \`list\` and \`watch\` of a declarative source there.
+\`zen.kube-zen.io/aggregate-to-<release>: "true"\` becomes part of it. A source that the chart's
+\`config.declarativeSources\` declares gets its rule by itself; what else it reads goes there.
 `,
   ].join('');
 }

@@ -1,11 +1,15 @@
 /** The chart as it is rendered, without a cluster: rights, networks, and what its values say (R1 to R5). */
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { leaderLeases } from '../../src/config/access.ts';
+import { configuredSources } from '../../src/config/configured-sources.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { type AccessSettings, accessGrants } from '../../src/sources/rbac.ts';
 import { sources } from '../../src/sources/registry.ts';
-import { Helm, objectsIn, type Rendered } from '../support/helm.ts';
+import { chartFolder, Helm, objectsIn, type Rendered } from '../support/helm.ts';
+import { repositoryRoot } from '../support/repository.ts';
 
 interface Rule {
   readonly verbs: readonly string[];
@@ -82,6 +86,35 @@ suite('the chart, rendered', () => {
       assert.deepEqual(Object.fromEntries(rendered), Object.fromEntries(asked));
     });
   }
+
+  test('a source that the configuration declares gets its rule, unless it is off', async () => {
+    const text = readFileSync(join(repositoryRoot, 'examples/declarative/jobflow.yaml'), 'utf8');
+    const [declared] = objectsIn(text);
+    for (const enabled of [true, false]) {
+      const config = { ...declared, sources: { jobflow: { enabled } } };
+      const [role] = (await helm.template({ config })).filter(isOurRole);
+      const all = await configuredSources(configSchema.parse(config), sources);
+      const settings = { ...base, sources: all.filter(({ name }) => enabled || name !== 'jobflow') };
+      assert.deepEqual(rights(role?.['rules']), rights(accessGrants(settings)[0]?.rules ?? []));
+      assert.equal(
+        rights(role?.['rules']).some((right) => right.includes('jobflows')),
+        enabled,
+      );
+    }
+  });
+
+  test('alerts and dashboards are the files of the chart, as they are', async () => {
+    const objects = await helm.template({ prometheusRule: { enabled: true }, dashboards: { enabled: true } });
+    const [alerts] = objectsIn(readFileSync(join(chartFolder, 'files/alerts.yaml'), 'utf8'));
+    assert.deepEqual(named(objects, 'PrometheusRule').spec.groups, alerts?.['groups']);
+    const folder = join(chartFolder, 'files/dashboards');
+    const files = readdirSync(folder).toSorted();
+    assert.ok(files.length > 0);
+    for (const file of files) {
+      const map = named(objects, 'ConfigMap', `zen-watcher-dashboard-${file.replace('.json', '')}`);
+      assert.deepEqual(JSON.parse(map.data[file]), JSON.parse(readFileSync(join(folder, file), 'utf8')));
+    }
+  });
 
   test('with namespaces named there is no ClusterRole', async () => {
     const objects = await helm.template({ config: { watch: { namespaces: ['shop'] } } });

@@ -40,6 +40,7 @@ export class Helm {
   readonly #program: string;
   readonly #folder: string;
   readonly #kubeconfig: string;
+  readonly #rendered = new Map<string, Promise<string>>();
 
   private constructor(program: string, folder: string, kubeconfig: string) {
     this.#program = program;
@@ -84,9 +85,12 @@ export class Helm {
     return this.output(['template', 'zen-watcher', chartFolder, '--values', file, ...args]);
   }
 
-  /** The objects of it. */
+  /** The objects of it. The same is rendered once only. */
   async template(values: unknown = {}, args: readonly string[] = []): Promise<Rendered[]> {
-    return objectsIn(await this.text(values, args));
+    const key = JSON.stringify([values, args]);
+    const text = this.#rendered.get(key) ?? this.text(values, args);
+    this.#rendered.set(key, text);
+    return objectsIn(await text);
   }
 }
 
