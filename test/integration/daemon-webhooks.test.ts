@@ -22,7 +22,7 @@ suite('daemon: webhooks', () => {
     );
   });
 
-  test('an API server that cannot be reached: nothing that was answered 200 or 202 is missing afterwards, and counts are exact', async (t) => {
+  test('an API server that cannot be reached: nothing that was answered 200 or 202 is missing afterwards', async (t) => {
     t.diagnostic(JSON.stringify(await outage(stage, { seconds: 3, senders: 8 }, (end) => t.after(end))));
   });
 
