@@ -33,7 +33,7 @@ export interface Outcome {
 }
 
 /** A client that is told that it sent too much is listened to for so long, so that it sees the answer. */
-const discarded = { bytes: 16 * 2 ** 20, timeoutMs: 2_000 };
+const discarded = { bytes: 16 * 2 ** 20, timeoutMs: 5_000 };
 
 export class WebhookHandler {
   readonly #parts: WebhookHandlerParts;

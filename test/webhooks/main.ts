@@ -1,5 +1,5 @@
 /**
- * `npm run test:webhooks [-- --alerts=10000 --seconds=60 --connections=10000]`: what webhooks must withstand, in full, on a
+ * `npm run test:webhooks [-- --alerts=10000 --seconds=60 --connections=10000 --only=PART]`: what webhooks must withstand, in full, on a
  * real control plane (test/support/webhook-runs.ts). Prints its figures; exit code 1 when anything that was answered is missing.
  */
 import { parseArgs } from 'node:util';
@@ -10,7 +10,12 @@ import { burst, endUnderLoad, outage } from '../support/webhook-runs.ts';
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const { values } = parseArgs({
-  options: { alerts: { type: 'string' }, seconds: { type: 'string' }, connections: { type: 'string' } },
+  options: {
+    alerts: { type: 'string' },
+    seconds: { type: 'string' },
+    connections: { type: 'string' },
+    only: { type: 'string' },
+  },
 });
 const alerts = wholeNumber('alerts', values.alerts ?? '10000');
 const seconds = wholeNumber('seconds', values.seconds ?? '60');
@@ -30,6 +35,7 @@ const runs: Readonly<Record<string, () => Promise<unknown>>> = {
 };
 try {
   for (const [name, run] of Object.entries(runs)) {
+    if (!name.includes(values.only ?? '')) continue;
     say(`running: ${name}`);
     process.stdout.write(`${JSON.stringify({ run: name, ...((await run()) as object) })}\n`);
   }
