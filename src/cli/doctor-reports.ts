@@ -35,7 +35,9 @@ export async function checkReports(parts: ReportsParts): Promise<Check[]> {
   const malformed: string[] = [];
   const problems: string[] = [];
   let found = 0;
-  for (const source of parts.sources) {
+  // What is sent to webhooks or left in ConfigMaps shows only when it comes.
+  const watched = parts.sources.filter(({ intakes }) => intakes.length > 0);
+  for (const source of watched) {
     const seen: Seen[] = [];
     for (const intake of source.intakes) {
       for (const collection of collectionsOf(intake, parts.served)) {
@@ -57,7 +59,7 @@ export async function checkReports(parts: ReportsParts): Promise<Check[]> {
       says:
         problems.length > 0
           ? `${problems.length} kinds of reports cannot be read`
-          : `${found} of ${parts.sources.length} are there`,
+          : `${found} of ${watched.length} that are watched are there`,
       details: [...problems, ...tools],
       fix:
         problems.length > 0 ? 'zen-watcher rbac shows the rights that are needed' : 'install a tool, or apply its CRDs',
@@ -147,6 +149,6 @@ function rejectionsOf(
   }
 }
 
-function inWords({ resource, reports, isCut }: Seen): string {
-  return `${resource} (${isCut ? 'more than ' : ''}${reports})`;
+function inWords({ resource, reports, isCut, problem }: Seen): string {
+  return `${resource} (${problem === undefined ? `${isCut ? 'more than ' : ''}${reports}` : 'cannot be read'})`;
 }
