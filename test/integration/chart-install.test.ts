@@ -6,6 +6,7 @@ import * as chart from '../support/chart-install.ts';
 import { exactInstall, Helm } from '../support/helm.ts';
 import { sampleEvent } from '../support/sample-event.ts';
 import { Stage } from '../support/stage.ts';
+import { until } from '../support/until.ts';
 
 const { home } = chart;
 const enforce = 'pod-security.kubernetes.io/enforce';
@@ -41,8 +42,12 @@ suite('the chart, installed', () => {
     const { spec, metadata } = pod;
     const { nodeName: _node, ...copied } = spec;
     const foreign = { ...copied, containers: [{ ...spec.containers[0], image: 'else.example/zen-watcher:0.1.0' }] };
-    const body = { metadata: { name: 'foreign', labels: metadata.labels }, spec: foreign };
-    const answer = await stage.rest.send('POST', `/api/v1/namespaces/${home}/pods`, body);
+    const body = { metadata: { generateName: 'foreign-', labels: metadata.labels }, spec: foreign };
+    // A policy counts a moment after it was made.
+    const answer = await until('the policy to count', async () => {
+      const now = await stage.rest.send('POST', `/api/v1/namespaces/${home}/pods?dryRun=All`, body);
+      return now.code === 201 ? undefined : now;
+    });
     assert.match(answer.message, /the service account of zen-watcher is only for zubezen\/zen-watcher:/);
 
     await chart.eventMade(stage, sampleEvent('kept'));
