@@ -200,7 +200,7 @@ suite('daemon: outages and missing rights', () => {
     await allowWriting(stage.rest, accountNamespace, namespace);
     await eventsOf(eventNames(report(3)));
     await ready(daemon);
-    assert.equal(linesOf(daemon, forbidden).length, 1);
+    assert.equal(linesOf(daemon, forbidden, { resource: `zenagentevents.${group}` }).length, 1);
     await received(daemon, 3);
     assert.deepEqual(tallyOf(writes()), { 'create 201': 3 });
   });

@@ -50,11 +50,17 @@ const hostileMembers = (text: string) =>
     (_key, value: unknown) => (Array.isArray(value) && value.length === 0 ? [text] : value),
   ) as Record<string, unknown>;
 
+/** What says of which format a document is, or, of a request that was audited, which rule it is for. */
+function isWordOfFormat(key: string, depth: number, within: string): boolean {
+  if (depth === 0) return ['apiVersion', 'kind', 'stage', 'verb'].includes(key);
+  return within === 'objectRef' && ['apiGroup', 'resource', 'subresource'].includes(key);
+}
+
 /** A copy with every text replaced but those by which a format knows the document, and hostile members everywhere. */
 export function monsterOf(document: RawDocument, text: string, part: (at: number) => boolean): RawDocument {
   let at = 0;
   const hostile = text.length < 1000 ? Object.entries(hostileMembers(text)) : [];
-  const replaced = (value: unknown, depth: number): unknown => {
+  const replaced = (value: unknown, depth: number, within = ''): unknown => {
     if (typeof value === 'string') {
       at += 1;
       return part(at) ? text : value;
@@ -64,8 +70,7 @@ export function monsterOf(document: RawDocument, text: string, part: (at: number
     if (typeof value !== 'object' || value === null) return value;
     const copy: Record<string, unknown> = {};
     for (const [key, member] of Object.entries(value)) {
-      const isKept = depth === 0 && (key === 'apiVersion' || key === 'kind');
-      set(copy, key, isKept ? member : replaced(member, depth + 1));
+      set(copy, key, isWordOfFormat(key, depth, within) ? member : replaced(member, depth + 1, key));
     }
     if (depth > 0 && text.length < 1000) {
       for (const [key, member] of hostile) if (!Object.hasOwn(copy, key)) set(copy, key, member);
