@@ -30,7 +30,7 @@ export type IdentityPart = string | { readonly ownerOf: ResourceReference };
 export interface Description {
   /** One sentence for people; the event's title. */
   readonly title: string;
-  /** The same in at most 48 characters, most telling words first; longer ones are cut. */
+  /** The same, most telling words first, in at most `summaryWidth(source)` characters. More than 48 are cut. */
   readonly summary: string;
   readonly score?: number | undefined;
   readonly remediation?: string | undefined;

@@ -41,30 +41,16 @@ export function eventsOf(document: RawDocument): Map<string, unknown> {
   return new Map([...events].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Lists of entries. In others the place counts: of owners and locations the first, of rules the one an index points to. */
-const entryLists: ReadonlySet<string> = new Set([
-  ...['results', 'vulnerabilities', 'Vulnerabilities', 'Misconfigurations', 'Secrets', 'Results', 'Resources'],
-  ...['checks', 'secrets', 'controlCheck', 'messages'],
-  ...[
-    'matches',
-    'failed_checks',
-    'ContainerResults',
-    'tests',
-    'Controls',
-    'controls',
-    'runs',
-    'sections',
-    'sanitizers',
-    'violations',
-    'conditions',
-  ],
-]);
+/** Lists in which the place counts: of owners and locations the first, of rules and artifacts the one an index points to. */
+const orderedLists: ReadonlySet<string> = new Set(['owners', 'ownerReferences', 'locations', 'rules', 'artifacts']);
 
-/** The document with its lists of entries turned round. */
+const isObject = (value: unknown) => typeof value === 'object' && value !== null;
+
+/** The document with its lists of objects turned round, the ordered ones left out. */
 export function withEntriesReversed(document: RawDocument): RawDocument {
   return JSON.parse(
     JSON.stringify(document, (key, value: unknown) =>
-      Array.isArray(value) && entryLists.has(key) ? value.toReversed() : value,
+      Array.isArray(value) && value.every(isObject) && !orderedLists.has(key) ? value.toReversed() : value,
     ),
   );
 }

@@ -77,7 +77,12 @@ for (const source of sources) {
             return inWords(format, document);
           });
           const expectedPath = path.replace(/\.\w+$/, '.expected.json');
-          if (isUpdating) writeFileSync(expectedPath, `${JSON.stringify(actual, undefined, 2)}\n`);
+          const text = `${JSON.stringify(actual, undefined, 2)}\n`;
+          if (isUpdating) writeFileSync(expectedPath, text);
+          assert.ok(
+            existsSync(expectedPath),
+            `no ${expectedPath} (UPDATE_EXPECTED=1 writes it); what comes is\n${text}`,
+          );
           assert.deepEqual(actual, JSON.parse(readFileSync(expectedPath, 'utf8')));
         });
       }
