@@ -50,7 +50,7 @@ import type { GateCause } from './pipeline/write-gates.ts';
 import { WriteGates } from './pipeline/write-gates.ts';
 import { Writer } from './pipeline/writer.ts';
 import { channelsOf } from './sources/channels.ts';
-import { hasSignals, signalTest } from './sources/natures.ts';
+import { signalTest } from './sources/natures.ts';
 import type { Source } from './sources/source.ts';
 import { ConfigReporter } from './telemetry/config-reporter.ts';
 import { expose } from './telemetry/exposition.ts';
@@ -237,7 +237,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     writer,
     budget,
     reconciler,
-    readSignals: () => inputs.retell(sources.filter(hasSignals).map(({ name }) => name)),
+    readSignals: () => inputs.retellSignals(),
     lookSoon: () => sweeper.soon(),
   });
 

@@ -119,9 +119,14 @@ export class Inputs {
     await this.#events.stop();
   }
 
-  /** Has every report read again, or those of the sources that are meant. */
-  retell(only?: readonly string[]): void {
-    this.#reports.retell(only);
+  /** Has every report read again. */
+  retell(): void {
+    this.#reports.retell();
+  }
+
+  /** Has everything read again that may hold signals. */
+  retellSignals(): void {
+    this.#reports.retellSignals();
   }
 
   /** Has one report read again, not before `afterMs`. */

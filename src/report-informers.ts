@@ -14,6 +14,7 @@ import type { Reconciler } from './pipeline/reconciler.ts';
 import type { ObjectKey } from './pipeline/report-table.ts';
 import type { WorkQueue } from './pipeline/work-queue.ts';
 import { resourceIntakes } from './sources/intakes.ts';
+import { hasSignals } from './sources/natures.ts';
 import type { Format, GroupIntake, RawDocument, ReadContext, Source } from './sources/source.ts';
 import type { Reporter } from './telemetry/reporter.ts';
 import type { DocumentIntake, WatchedCollection } from './watched-reports.ts';
@@ -128,8 +129,14 @@ export class ReportInformers {
   }
 
   /** Has every report read again, from one listing each, and not one request per report. */
-  retell(only?: readonly string[]): void {
-    for (const one of this.#watched) if (only === undefined || only.includes(one.owner)) one.retell();
+  retell(): void {
+    for (const one of this.#watched) one.retell();
+  }
+
+  /** The same of what may hold signals: a ConfigMap may hold alerts. */
+  retellSignals(): void {
+    const owners = new Set([configMapOwner, ...this.#parts.sources.filter(hasSignals).map(({ name }) => name)]);
+    for (const one of this.#watched) if (owners.has(one.owner)) one.retell();
   }
 
   /** Reads a report anew; undefined when it is gone. */
