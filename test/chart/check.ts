@@ -4,18 +4,15 @@
  * reason and in docs/compliance.md; anything else fails, and so does a reason that is not needed any more.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cacheFolder } from '../cluster/binaries.ts';
 import { startControlPlane } from '../cluster/control-plane.ts';
 import { chartFolder, Helm } from '../support/helm.ts';
 import { Rest } from '../support/rest.ts';
-import { ensureScanners } from './programs.ts';
+import { ensureCheckov, ensureScanners } from './programs.ts';
 import { writeSchemas } from './schemas.ts';
 import { foreignKinds, variants } from './variants.ts';
-
-const checkovVersion = '3.2.500';
 
 /** Why a scanner is not followed. */
 const accepted: Readonly<Record<string, string>> = {
@@ -116,25 +113,14 @@ interface ScoredObject {
   }[];
 }
 
-/** Checkov from PyPI, in an environment of its own in the cache. */
 function checkov(file: string): void {
-  const environment = join(cacheFolder(), 'chart', `checkov-${checkovVersion}`);
-  if (!existsSync(join(environment, 'bin', 'checkov'))) {
-    say(`installing checkov ${checkovVersion}`);
-    mkdirSync(join(environment, '..'), { recursive: true });
-    const made = spawnSync('python3', ['-m', 'venv', environment], { stdio: 'inherit' });
-    const flags = ['install', '--quiet', `checkov==${checkovVersion}`];
-    const installed = spawnSync(join(environment, 'bin', 'pip'), flags, { stdio: 'inherit' });
-    if (made.status !== 0 || installed.status !== 0) {
-      problems.push('checkov could not be installed: it checked nothing');
-      return;
-    }
+  const program = ensureCheckov(say);
+  if (program === undefined) {
+    problems.push('checkov could not be installed: it checked nothing');
+    return;
   }
   const flags = ['--file', file, '--framework', 'kubernetes', '--skip-download', '--output', 'json', '--quiet'];
-  const { stdout, stderr } = spawnSync(join(environment, 'bin', 'checkov'), flags, {
-    encoding: 'utf8',
-    maxBuffer: 2 ** 26,
-  });
+  const { stdout, stderr } = spawnSync(program, flags, { encoding: 'utf8', maxBuffer: 2 ** 26 });
   const { summary, results } = JSON.parse(stdout || '{}');
   if (!(summary?.passed > 0)) problems.push(`checkov: ${stderr}`);
   for (const { check_id, check_name, resource } of results?.failed_checks ?? []) {

@@ -1,7 +1,7 @@
 /** Programs that others wrote and the chart is tested with: helm, and scanners of rendered manifests; built once, cached. */
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { cacheFolder } from '../cluster/binaries.ts';
@@ -23,6 +23,21 @@ export async function ensureScanners(log: Log): Promise<{ readonly kubeconform: 
   ];
   const folder = await built('scanners', programs, log);
   return { kubeconform: join(folder, 'kubeconform'), kubeScore: join(folder, 'kube-score') };
+}
+
+const checkovVersion = '3.2.500';
+
+/** The path of Checkov from PyPI, in an environment of its own in the cache; undefined where it cannot be installed. */
+export function ensureCheckov(log: Log): string | undefined {
+  const environment = join(cacheFolder(), 'chart', `checkov-${checkovVersion}`);
+  const program = join(environment, 'bin', 'checkov');
+  if (existsSync(program)) return program;
+  log(`installing checkov ${checkovVersion}`);
+  mkdirSync(join(environment, '..'), { recursive: true });
+  const made = spawnSync('python3', ['-m', 'venv', environment], { stdio: 'inherit' });
+  const flags = ['install', '--quiet', `checkov==${checkovVersion}`];
+  const installed = spawnSync(join(environment, 'bin', 'pip'), flags, { stdio: 'inherit' });
+  return made.status === 0 && installed.status === 0 ? program : undefined;
 }
 
 async function built(module: string, programs: readonly Program[], log: Log): Promise<string> {
