@@ -58,6 +58,9 @@ export function eventInformer({ informing, namespace, own, reconciler, reporter 
         const observation = own.observe(object as unknown as StoredEvent);
         if (observation !== undefined) reconciler.eventObserved(observation);
       },
+      isKnown: ({ namespace: eventNamespace, name, resourceVersion }) =>
+        own.isKnown(eventNamespace, name, resourceVersion),
+      shown: ({ name, resourceVersion }) => own.shown(name, resourceVersion),
       gone(eventNamespace, name) {
         const row = own.gone(eventNamespace, name);
         if (row !== 0) reconciler.eventGone(row);

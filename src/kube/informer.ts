@@ -208,6 +208,8 @@ export class Informer {
       gone: (namespace, name) => handler.gone(namespace, name),
       malformed: (message) => handler.malformed(message),
       room: () => handler.room(),
+      ...(handler.isKnown === undefined ? {} : { isKnown: (head) => handler.isKnown?.(head) === true }),
+      shown: (head) => handler.shown?.(head),
       listingComplete: (resourceVersion) => {
         this.#isSynced = true;
         this.#synced.resolve();

@@ -20,6 +20,7 @@ import type { KubeClient } from './client.ts';
 import { KubeError } from './kube-error.ts';
 import type { KubeObject } from './kube-object.ts';
 import { keyOf } from './kube-object.ts';
+import type { ObjectHead } from './object-head.ts';
 import { PagedList } from './paged-list.ts';
 import type { Collection } from './paths.ts';
 import { pathOf } from './paths.ts';
@@ -49,6 +50,10 @@ export interface ReflectorHandler {
   malformed(message: string): void;
   /** Resolves when more objects can be taken in: paged lists wait for it. */
   room(): Promise<void>;
+  /** Whether that version of an object is known from elsewhere, the answer to a write: it is not read then, only shown(). */
+  isKnown?(head: ObjectHead): boolean;
+  /** A version that is known was shown. */
+  shown?(head: ObjectHead): void;
 }
 
 export interface ReflectorOptions {
@@ -202,6 +207,7 @@ export class Reflector {
       signal: this.#round.signal,
       maximumLineBytes: this.#options.maximumLineBytes,
       inactivityMs: () => (this.#told.isListing ? this.#timing.listInactivityMs : this.#timing.inactivityMs),
+      ...(this.#handler.isKnown === undefined ? {} : { isKnown: (head) => this.#handler.isKnown?.(head) === true }),
       opened: () => {
         if (isListing) return this.#beginListing();
         this.#recovery.watching();
@@ -248,6 +254,9 @@ export class Reflector {
       this.#recovery.bookmark();
       if (!this.#told.isListing) this.#resourceVersion = event.resourceVersion;
       else if (event.isEndOfInitialEvents) this.#completeListing(event.resourceVersion, true);
+    } else if (event.type === 'KNOWN') {
+      this.#takeKnown(event.head);
+      if (!this.#told.isListing) this.#resourceVersion = event.head.resourceVersion;
     } else {
       if (event.type === 'DELETED') this.#lose(keyOf(event.object));
       else this.#take(event.object);
@@ -276,6 +285,14 @@ export class Reflector {
   #take(object: KubeObject): void {
     if (!this.#told.see(object)) return;
     if (this.#safely(keyOf(object), () => this.#handler.object(object))) this.#told.tell(object);
+    else this.#told.tellInVain(object);
+  }
+
+  #takeKnown(head: ObjectHead): void {
+    const { namespace, name, resourceVersion } = head;
+    const object = { metadata: { namespace, name, resourceVersion } };
+    if (!this.#told.see(object)) return;
+    if (this.#safely(keyOf(object), () => this.#handler.shown?.(head))) this.#told.tell(object);
     else this.#told.tellInVain(object);
   }
 

@@ -8,10 +8,14 @@ import { LineTooLong, lines } from './json-lines.ts';
 import { KubeError } from './kube-error.ts';
 import type { KubeObject } from './kube-object.ts';
 import { isKubeObject } from './kube-object.ts';
+import type { ObjectHead } from './object-head.ts';
+import { objectHead } from './object-head.ts';
 
 /** What a watch says. An ERROR event is thrown as the KubeError that it stands for. */
 export type WatchEvent =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: KubeObject }
+  /** A version that is known already: it was not parsed. */
+  | { readonly type: 'KNOWN'; readonly head: ObjectHead }
   | { readonly type: 'BOOKMARK'; readonly resourceVersion: string; readonly isEndOfInitialEvents: boolean };
 
 export interface WatchOptions {
@@ -23,6 +27,8 @@ export interface WatchOptions {
   readonly maximumLineBytes?: number | undefined;
   /** Milliseconds without a byte after which the watch is given up; asked anew after every byte. */
   inactivityMs(): number;
+  /** Whether that version of an object is known: its line need not be parsed. */
+  isKnown?(head: ObjectHead): boolean;
   /** The server has answered: it is going to send events. */
   opened(): void;
 }
@@ -49,7 +55,9 @@ export async function* watchEvents(options: WatchOptions): AsyncGenerator<WatchE
     watchdog.restart(options.inactivityMs());
     const chunks = alive(body, () => watchdog.restart(options.inactivityMs()));
     for await (const line of lines(chunks, options.maximumLineBytes ?? maximumLineBytes)) {
-      const event = parseEvent(line);
+      const head = options.isKnown === undefined ? undefined : objectHead(line);
+      const isKnown = head !== undefined && options.isKnown?.(head) === true;
+      const event: WatchEvent = isKnown ? { type: 'KNOWN', head } : parseEvent(line);
       yield event;
       // The end of a listing changes how long silence is normal.
       if (event.type === 'BOOKMARK') watchdog.restart(options.inactivityMs());

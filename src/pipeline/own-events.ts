@@ -146,6 +146,22 @@ export class OwnEvents {
     return { row, origin: event.spec.origin };
   }
 
+  /** Whether that version of an event is what the index has of it, so that the watch need not say what is in it. */
+  isKnown(namespace: string, name: string, resourceVersion: string): boolean {
+    const index = this.#index;
+    const row = index.find(name);
+    if (row === 0 || !index.isOnServer(row) || this.#elsewhere.has(name)) return false;
+    return index.resourceVersion(row) === resourceVersion && index.namespace(row) === namespace;
+  }
+
+  /** The watch showed the version that is known: there is nothing older to come. As observe() takes in what it knows. */
+  shown(name: string, resourceVersion: string): void {
+    this.#underWay.get(name)?.shown.add(resourceVersion);
+    const row = this.#index.find(name);
+    this.#unlisted.delete(row);
+    if (this.#unseen.get(row) === resourceVersion) this.#unseen.delete(row);
+  }
+
   /** The watch says that an event is gone. Returns its row when it was ours and the news is not older than our last write. */
   gone(namespace: string, name: string): Row {
     this.#foreign.delete(`${namespace}/${name}`);

@@ -51,6 +51,36 @@ suite('retell', () => {
       },
     ));
 
+  test('versions that are known are shown and not read, in a listing and in a watch; others are read', () => {
+    const uid = '11111111-2222-3333-4444-555555555555';
+    const known = (name: string, version: number, spec: string) =>
+      `{"type":"ADDED","object":{"apiVersion":"test.example/v1","kind":"Widget","metadata":{"name":"${name}","namespace":"a",` +
+      `"resourceVersion":"${version}","uid":"${uid}"},"spec":{${spec}}}}\n`;
+    const shown: string[] = [];
+    return reflecting(
+      [stays(added('x', 1), known('y', 2, 'no JSON'), listed(5), known('z', 6, 'no JSON'), known('z', 7, '"size":1'))],
+      async ({ recorder, server }) => {
+        await recorder.logged('object a/z@7');
+        assert.deepEqual(shown, ['y@2', 'z@6']);
+        assert.deepEqual(recorder.tales, ['object a/x@1', 'object a/z@7']);
+        assert.equal(
+          recorder.log.some((word) => word.startsWith('malformed')),
+          false,
+        );
+        assert.equal(server.requests.length, 1);
+      },
+      {
+        prepare: (recorder) =>
+          Object.assign(recorder, {
+            isKnown: ({ name, resourceVersion }: { name: string; resourceVersion: string }) =>
+              name === 'y' || (name === 'z' && resourceVersion === '6'),
+            shown: ({ name, resourceVersion }: { name: string; resourceVersion: string }) =>
+              shown.push(`${name}@${resourceVersion}`),
+          }),
+      },
+    );
+  });
+
   test('twice at once is once; the watch that follows tells nothing twice', () =>
     reflecting([stays(...listOfTwo), ends(...listOfTwo), stays(added('x', 1), modified('y', 6))], async (parts) => {
       await parts.recorder.logged('live');

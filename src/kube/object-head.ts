@@ -1,0 +1,35 @@
+/** Which version of which object a line of a watch is about, read from its bytes: most lines about our own events are echoes. */
+
+/** What a line is about. */
+export interface ObjectHead {
+  readonly namespace: string;
+  readonly name: string;
+  readonly resourceVersion: string;
+}
+
+const added = Buffer.from('{"type":"ADDED","object":{');
+const modified = Buffer.from('{"type":"MODIFIED","object":{');
+const spec = Buffer.from('"spec":{');
+/** The last members of metadata, which the API server writes in alphabetical order, just before spec. */
+const endOfMetadata =
+  /"name":"([a-z0-9.-]{1,253})","namespace":"([a-z0-9-]{1,63})","resourceVersion":"([1-9]\d{0,14})","uid":"[0-9a-f-]{36}"\},$/;
+const longestEnd = 512;
+
+/**
+ * Undefined where the line does not begin and go on just as the API server writes it: it is to be parsed then. In metadata no
+ * member `spec` with an object can stand (values of annotations and labels are text, whose quotes are escaped; managed fields
+ * are called `f:spec`), so the first one is the object's own, and what stands before it the end of its metadata.
+ */
+export function objectHead(line: Buffer): ObjectHead | undefined {
+  if (!startsWith(line, added) && !startsWith(line, modified)) return undefined;
+  const at = line.indexOf(spec);
+  if (at === -1) return undefined;
+  const [, name, namespace, resourceVersion] =
+    endOfMetadata.exec(line.toString('latin1', Math.max(0, at - longestEnd), at)) ?? [];
+  if (name === undefined || namespace === undefined || resourceVersion === undefined) return undefined;
+  return { namespace, name, resourceVersion };
+}
+
+function startsWith(line: Buffer, head: Buffer): boolean {
+  return line.length > head.length && line.compare(head, 0, head.length, 0, head.length) === 0;
+}
