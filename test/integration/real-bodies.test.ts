@@ -127,7 +127,9 @@ function placed(document: RawDocument, namespace: string, at: number) {
     name,
     ...(isConstraint(document['apiVersion']) ? {} : { namespace }),
   };
-  return { ...document, apiVersion: document['apiVersion'], kind: document['kind'], metadata: kept };
+  // Samples of older versions are of the one that is served.
+  const apiVersion = String(document['apiVersion']).replace(/^(cert-manager\.io)\/.*/, '$1/v1');
+  return { ...document, apiVersion, kind: document['kind'], metadata: kept };
 }
 
 /** What a ConstraintTemplate makes Gatekeeper make. */
