@@ -9,7 +9,8 @@ import type { StoredObject } from '../support/aggregated-api.ts';
 import { AggregatedApi } from '../support/aggregated-api.ts';
 import type { TestDaemon } from '../support/daemon.ts';
 import { logged, ready } from '../support/daemon.ts';
-import { nameOf } from '../support/reports.ts';
+import { nameOf, openFixtures, reportsIn } from '../support/reports.ts';
+import { scanFile } from '../support/scanned.ts';
 import { definitionsIn, type Home, Stage, standInFolder } from '../support/stage.ts';
 import { until } from '../support/until.ts';
 
@@ -246,5 +247,21 @@ suite('Kubescape behind the aggregation layer', () => {
     api.put(loaded(['CVE-2025-2']));
     const folded = { [first]: 'Resolved folded', [second]: 'Resolved folded' };
     await eventsBecome({ [one]: 'Resolved fixed', [two]: 'Active', ...folded });
+    for (const object of [whole, loaded([])]) api.remove(object);
+  });
+
+  const skip = openFixtures() === undefined ? 'the folder of real reports is not here' : false;
+  test('a real manifest gives the events that scan gives', { skip }, async () => {
+    const file = join(openFixtures() ?? '', 'kubescape/vulnerabilitymanifest-large.yaml');
+    const [real] = (await reportsIn(file)) as unknown as StoredObject[];
+    assert.ok(real);
+    const name = String(real.metadata.namespace);
+    await stage.apply(`/api/v1/namespaces/${name}`, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    api.put(real);
+    await start();
+    const scanned = (await scanFile(file)).map(({ metadata }) => metadata.name);
+    assert.ok(scanned.length > 50);
+    await eventsBecome(Object.fromEntries(scanned.map((one) => [one, 'Active'])));
+    api.remove(real);
   });
 });
