@@ -12,6 +12,7 @@ import type { KindState } from './pipeline/lifecycle.ts';
 import { LookAgain } from './pipeline/look-again.ts';
 import type { Reconciler } from './pipeline/reconciler.ts';
 import type { ObjectKey } from './pipeline/report-table.ts';
+import { parseObjectKey } from './pipeline/report-table.ts';
 import type { WorkQueue } from './pipeline/work-queue.ts';
 import { resourceIntakes } from './sources/intakes.ts';
 import { hasSignals } from './sources/natures.ts';
@@ -217,9 +218,9 @@ export class ReportInformers {
   /** Of several collections the one that has the object; else any, which will not find it. */
   #find(key: ObjectKey): WatchedReports {
     const found = this.#watched.filter((one) => one.covers(key));
-    const [, , namespace = '', name = ''] = key.split('|');
+    const { group, kind, namespace, name } = parseObjectKey(key);
     const holding = found.find((one) => one.has(namespace, name)) ?? found[0];
-    if (holding === undefined) throw new Error(`no source reads ${key.split('|', 2).reverse().join('.')}`);
+    if (holding === undefined) throw new Error(`no source reads ${kind}.${group}`);
     return holding;
   }
 }

@@ -1,7 +1,7 @@
 /** From the bytes of a body to its documents, one at a time: JSON, lists, NDJSON, CloudEvents. */
 import { messageOf } from '../lib/error-message.ts';
 import { asFields, asText } from '../lib/fields.ts';
-import { jsonShape } from '../lib/json-shape.ts';
+import { jsonShape, shapeLimits } from '../lib/json-shape.ts';
 import type { Span } from '../lib/json-slices.ts';
 import { sliceLines, sliceList, sliceValues } from '../lib/json-slices.ts';
 import type { SentDocument } from '../sources/delivery.ts';
@@ -9,9 +9,6 @@ import type { RawDocument } from '../sources/source.ts';
 
 /** How a body is to be read. */
 export type BodyForm = 'json' | 'ndjson' | 'cloudevent' | 'cloudevents';
-
-/** What a body may be once it is parsed: 10 MiB of `{},` parse to 378 MB. */
-export const shapeLimits = { containers: 250_000, members: 600_000, depth: 64 } as const;
 
 /** The documents of a body, or why there are none. */
 export type SentBody =

@@ -7,6 +7,9 @@ export interface JsonShape {
   readonly depth: number;
 }
 
+/** What may be parsed of what others send or leave for us: the body of a webhook, the key of a ConfigMap. */
+export const shapeLimits = { containers: 250_000, members: 600_000, depth: 64 } as const;
+
 const quote = 0x22;
 const backslash = 0x5c;
 const colon = 0x3a;

@@ -7,6 +7,7 @@ import { configMapTexts } from '../lib/config-map-data.ts';
 import { asFields, textAt } from '../lib/fields.ts';
 import type { JsonLimits } from '../lib/json-documents.ts';
 import { parseJsonDocuments } from '../lib/json-documents.ts';
+import { shapeLimits } from '../lib/json-shape.ts';
 import { readCarried } from '../sources/carried-documents.ts';
 import type { Carrier, RawDocument, ReadContext, Reading, Rejection, Source } from '../sources/source.ts';
 import type { Books } from './books.ts';
@@ -34,7 +35,11 @@ export interface Selection {
 
 /** A ConfigMap holds 1 MiB; what it unpacks to, and what that parses to, are bounded like the body of a webhook. */
 const maximumBytes = 10 * 1024 * 1024;
-const limits: JsonLimits = { jsonContainers: 250_000, jsonMembers: 600_000, jsonDepth: 64 };
+const limits: JsonLimits = {
+  jsonContainers: shapeLimits.containers,
+  jsonMembers: shapeLimits.members,
+  jsonDepth: shapeLimits.depth,
+};
 
 export class ConfigMapIntake {
   readonly #parts: ConfigMapIntakeParts;
@@ -77,9 +82,10 @@ export class ConfigMapIntake {
     const { owner, reconciler, clock } = this.#parts;
     const now = clock.now();
     const taken = new Taken();
+    const sources = [...new Set([...(this.#selected.get(key)?.values() ?? [])].flat())];
     for (const text of configMapTexts(document, maximumBytes)) {
       const carrier = carrierOf(document, text.key);
-      if ('text' in text) this.#readText(key, text.text, carrier, now, taken);
+      if ('text' in text) this.#readText(text.text, { key, sources, carrier, now, taken });
       else this.#refuse(key, undefined, carrier, { ...place(carrier), reason: reasonOf(text), message: text.problem });
       taken.isBroken ||= 'problem' in text;
     }
@@ -96,9 +102,8 @@ export class ConfigMapIntake {
     reconciler.gone(key, { now: clock.now(), monotonicMs: clock.monotonicMs() });
   }
 
-  #readText(key: ObjectKey, text: string, carrier: Carrier, now: Date, taken: Taken): void {
-    const { contextOf } = this.#parts;
-    const sources = [...new Set([...(this.#selected.get(key)?.values() ?? [])].flat())];
+  #readText(text: string, { key, sources, carrier, now, taken }: KeyReading): void {
+    const { contextOf, rejected } = this.#parts;
     for (const parsed of parseJsonDocuments(text, limits)) {
       const label = parsed.label === '' ? '' : ` ${parsed.label}`;
       if ('problem' in parsed) {
@@ -113,7 +118,9 @@ export class ConfigMapIntake {
       for (const carried of readCarried(parsed.value, { sources, now, carrier, contextOf })) {
         if ('readings' in carried) {
           taken.add(carried.source, carried.readings);
-          for (const { rejected } of carried.readings) this.#tell(key, carried.source, carrier, label, rejected);
+          // Entries of a report: the reconciler books them.
+          for (const rejection of carried.readings.flatMap((reading) => reading.rejected))
+            rejected(carried.source, key, within(carrier, label, rejection));
         } else {
           taken.isBroken = true;
           this.#refuse(key, carried.source, carrier, within(carrier, label, carried.rejection));
@@ -122,17 +129,22 @@ export class ConfigMapIntake {
     }
   }
 
-  /** Entries of a report; the reconciler books them. */
-  #tell(key: ObjectKey, source: string, carrier: Carrier, label: string, rejected: readonly Rejection[]): void {
-    for (const rejection of rejected) this.#parts.rejected(source, key, within(carrier, label, rejection));
-  }
-
   /** A whole report, or what was to be one. */
   #refuse(key: ObjectKey, source: string | undefined, { namespace }: Carrier, rejection: Rejection): void {
     const { books, owner, rejected } = this.#parts;
     books.reject(namespace, rejection.reason, 1);
     rejected(source ?? owner, key, rejection);
   }
+}
+
+/** One key of a ConfigMap on its way. */
+interface KeyReading {
+  readonly key: ObjectKey;
+  /** Who reads the ConfigMap. */
+  readonly sources: readonly Source[];
+  readonly carrier: Carrier;
+  readonly now: Date;
+  readonly taken: Taken;
 }
 
 /** What was read of one ConfigMap. */

@@ -2,9 +2,8 @@
 import type { Clock } from '../lib/clock.ts';
 import { textAt } from '../lib/fields.ts';
 import type { Format, RawDocument, ReadContext, Reading, Rejection } from '../sources/source.ts';
-import { MalformedReport } from '../sources/source.ts';
 import type { Books } from './books.ts';
-import { unexpected } from './reading-plan.ts';
+import { rejectionOf } from './reading-plan.ts';
 import type { Reconciler } from './reconciler.ts';
 import type { ObjectKey } from './report-table.ts';
 
@@ -50,7 +49,7 @@ export class Intake {
     try {
       return format.read(document, { ...context, now });
     } catch (error) {
-      const rejection = error instanceof MalformedReport ? error.rejection : unexpected(error);
+      const rejection = rejectionOf(error);
       books.reject(namespace, rejection.reason, 1);
       this.#parts.rejected(key, rejection);
       return undefined;

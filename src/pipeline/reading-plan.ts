@@ -2,6 +2,7 @@
 import type { Severity } from '../api/words.ts';
 import { sourceNamePattern } from '../api/words.ts';
 import type { Finding, Reading, Rejection, ResourceReference } from '../sources/source.ts';
+import { MalformedReport } from '../sources/source.ts';
 import type { Identity, OwnerResolver } from './identity.ts';
 import { identify, rawReportKeyHash, reportKeyHash } from './identity.ts';
 import type { Judge } from './rules.ts';
@@ -67,6 +68,11 @@ export function withheldButNamed(plan: Plan, names: ReadonlySet<string>, judge: 
 export function unexpected(error: unknown): Rejection {
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return { reason: 'malformed', place: '.', message: `could not be mapped (${message})` };
+}
+
+/** Why a format gave no reading: its own words, or those for a bug in it. */
+export function rejectionOf(error: unknown): Rejection {
+  return error instanceof MalformedReport ? error.rejection : unexpected(error);
 }
 
 function planReading(reading: Reading, owners: OwnerResolver, judge: Judge): Plan {

@@ -6,11 +6,10 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Delivery, Receipt, SentDocument } from '../sources/delivery.ts';
 import type { Acknowledgement, ReadContext, Reading, Rejection } from '../sources/source.ts';
-import { MalformedReport } from '../sources/source.ts';
 import type { Moment } from './absence.ts';
 import type { Books } from './books.ts';
 import type { EventIndex } from './event-index.ts';
-import { unexpected } from './reading-plan.ts';
+import { rejectionOf } from './reading-plan.ts';
 import type { Reconciler } from './reconciler.ts';
 import type { ObjectKey } from './report-table.ts';
 import { SentReports, sentSignalKey } from './sent-reports.ts';
@@ -259,10 +258,6 @@ export class Receiver {
 /** It holds nothing, and nothing follows from that: what most of the things are that a sensor or an audit log tells. */
 function isNothing({ findings, completeness }: Reading): boolean {
   return findings.length === 0 && completeness !== 'complete';
-}
-
-function rejectionOf(error: unknown): Rejection {
-  return error instanceof MalformedReport ? error.rejection : unexpected(error);
 }
 
 /** Names the occurrences of a delivery that its sender may repeat, where the tool itself does not. */

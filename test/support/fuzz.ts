@@ -3,8 +3,9 @@
  * Seeded from the fixtures: one half is damaged as text, the other as documents, which still parse.
  */
 
-import { documentsOf, shapeLimits } from '../../src/http/sent-body.ts';
+import { documentsOf } from '../../src/http/sent-body.ts';
 import { parseJsonDocuments } from '../../src/lib/json-documents.ts';
+import { shapeLimits } from '../../src/lib/json-shape.ts';
 import { expand } from '../../src/sources/recognise.ts';
 import { formats } from '../../src/sources/registry.ts';
 import type { Format, RawDocument } from '../../src/sources/source.ts';
