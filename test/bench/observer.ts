@@ -63,8 +63,8 @@ export async function observe(cluster: BenchCluster, namespace: string): Promise
   };
 }
 
-/** Events a second between the first and the last one seen. */
-export function rate(seen: ReadonlyMap<string, number>): number {
+/** Seconds between the first and the last one seen. */
+export function secondsBetween(seen: ReadonlyMap<string, number>): number {
   const times = [...seen.values()];
-  return ((times.length - 1) / ((times.at(-1) ?? 0) - (times[0] ?? 0))) * 1000;
+  return ((times.at(-1) ?? 0) - (times[0] ?? 0)) / 1000;
 }
