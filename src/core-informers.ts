@@ -34,6 +34,7 @@ function telling(resource: string, reporter: Reporter): Omit<ReflectorHandler, '
     listingComplete: () => {},
     stateChanged: (state) => reporter.informerChanged(resource, state),
     malformed: (message) => reporter.malformedLine(resource, message),
+    corrected: (cause, keys) => reporter.relistCorrected(resource, cause, keys),
     room: () => Promise.resolve(),
   };
 }

@@ -70,6 +70,7 @@ export class PolicyInformers {
           if (state.kind !== 'absent') reporter.informerChanged(label, state);
         },
         malformed: (message) => reporter.malformedLine(label, message),
+        corrected: (cause, keys) => reporter.relistCorrected(label, cause, keys),
         room: () => Promise.resolve(),
       },
     );

@@ -180,6 +180,7 @@ export class WatchedReports {
           this.#parts.changed();
         },
         malformed: (message) => reporter.malformedLine(label, message),
+        corrected: (cause, keys) => reporter.relistCorrected(label, cause, keys),
         room: () => queue.room(),
       },
     );

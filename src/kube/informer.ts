@@ -3,13 +3,13 @@
  * change its versions, at any time.
  */
 import type { Clock } from '../lib/clock.ts';
-import { asList } from '../lib/fields.ts';
 import { parseRecord } from '../lib/json.ts';
 import type { KubeClient } from './client.ts';
 import type { ServedResources } from './discovery.ts';
 import { KubeError } from './kube-error.ts';
 import type { KubeObject } from './kube-object.ts';
 import { isKubeObject } from './kube-object.ts';
+import { listByName, malformedAnswer } from './list-by-name.ts';
 import type { Collection } from './paths.ts';
 import { pathOf } from './paths.ts';
 import type { ReflectorHandler, ReflectorState, ReflectorTiming } from './reflector.ts';
@@ -29,6 +29,8 @@ export interface InformerOptions {
   readonly fieldSelector?: string | undefined;
   /** The API lists metadata only: an object is read by a GET of its own. */
   readonly isReadOneByOne?: boolean | undefined;
+  /** Served by an aggregated API, whose watch may leave something out. */
+  readonly isAggregated?: boolean | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   readonly timing?: Partial<ReflectorTiming> | undefined;
@@ -111,21 +113,9 @@ export class Informer {
       throw new KubeError({ status: 0, reason: 'Absent', message: `${resource}.${group} is not served` });
     }
     const collection = { group, version: this.#version, resource, ...(namespaced ? { namespace } : {}) };
-    return isReadOneByOne === true ? this.#getByName(collection, name) : this.#listByName(collection, name);
-  }
-
-  async #listByName(collection: Collection, name: string): Promise<KubeObject | undefined> {
-    const { client, resource, labelSelector, fieldSelector } = this.#options;
-    const selectors = [fieldSelector, `metadata.name=${escapeSelector(name)}`].filter((one) => one !== undefined);
-    const path = pathOf(collection, { query: { labelSelector, fieldSelector: selectors.join(',') } });
-    const answer = parseRecord((await client.request({ method: 'GET', path, verb: 'list', resource })).body);
-    // Some servers write `items: null` for an empty list.
-    const items = answer?.['items'] === null ? [] : asList(answer?.['items']);
-    if (items === undefined) throw malformed(path, 'list');
-    const [object] = items;
-    if (object === undefined) return undefined;
-    if (!isKubeObject(object) || object.metadata.name !== name) throw malformed(path, 'list of that object');
-    return object;
+    return isReadOneByOne === true
+      ? this.#getByName(collection, name)
+      : listByName({ ...this.#options, collection }, name);
   }
 
   async #getByName(collection: Collection, name: string): Promise<KubeObject | undefined> {
@@ -134,7 +124,7 @@ export class Informer {
     try {
       const object = parseRecord((await client.request({ method: 'GET', path, verb: 'get', resource })).body);
       if (isKubeObject(object)) return object;
-      throw malformed(path, 'object');
+      throw malformedAnswer(path, 'object');
     } catch (error) {
       if (error instanceof KubeError && error.status === 404 && error.target?.name === name) return undefined;
       throw error;
@@ -168,7 +158,7 @@ export class Informer {
     this.#reflector = undefined;
     if (this.#isStopped) return;
     const { client, group, resource, namespace, shape, clock, random, timing } = this.#options;
-    const { labelSelector, fieldSelector } = this.#options;
+    const { labelSelector, fieldSelector, isAggregated } = this.#options;
     if (version === undefined) {
       this.#isSynced = false;
       this.#change({ kind: 'absent', message: `${resource}.${group} is not served` });
@@ -183,6 +173,7 @@ export class Informer {
         clock,
         random,
         known: this.#known,
+        isAggregated,
         ...(labelSelector === undefined ? {} : { labelSelector }),
         ...(fieldSelector === undefined ? {} : { fieldSelector }),
         ...(timing === undefined ? {} : { timing }),
@@ -207,6 +198,7 @@ export class Informer {
       object: (object) => handler.object(object),
       gone: (namespace, name) => handler.gone(namespace, name),
       malformed: (message) => handler.malformed(message),
+      corrected: (cause, keys) => handler.corrected?.(cause, keys),
       room: () => handler.room(),
       ...(handler.isKnown === undefined ? {} : { isKnown: (head) => handler.isKnown?.(head) === true }),
       shown: (head) => handler.shown?.(head),
@@ -218,17 +210,4 @@ export class Informer {
       stateChanged: (state) => this.#change(state),
     };
   }
-}
-
-/** What has a meaning in a selector. */
-function escapeSelector(value: string): string {
-  return value.replace(/[\\,=]/g, '\\$&');
-}
-
-function malformed(path: string, expected: string): KubeError {
-  return new KubeError({
-    status: 0,
-    reason: 'Malformed',
-    message: `the answer to GET ${path} is no Kubernetes ${expected}`,
-  });
 }

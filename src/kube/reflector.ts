@@ -15,6 +15,7 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/error-message.ts';
+import type { RelistCause } from '../lib/relist-cause.ts';
 import { orAborted, paused } from './abort.ts';
 import type { KubeClient } from './client.ts';
 import { KubeError } from './kube-error.ts';
@@ -25,6 +26,7 @@ import { PagedList } from './paged-list.ts';
 import type { Collection } from './paths.ts';
 import { pathOf } from './paths.ts';
 import { Recovery } from './recovery.ts';
+import { RelistJudge } from './relist-judge.ts';
 import { ToldObjects } from './told-objects.ts';
 import type { WatchEvent } from './watch.ts';
 import { watchEvents } from './watch.ts';
@@ -48,6 +50,8 @@ export interface ReflectorHandler {
   stateChanged(state: ReflectorState): void;
   /** Something could not be read: a line that is no watch event, an item without a name. */
   malformed(message: string): void;
+  /** A listing showed these, by namespace/name, otherwise than they had been told. */
+  corrected?(cause: RelistCause, keys: readonly string[]): void;
   /** Resolves when more objects can be taken in: paged lists wait for it. */
   room(): Promise<void>;
   /** Whether that version of an object is known from elsewhere, the answer to a write: it is not read then, only shown(). */
@@ -61,6 +65,8 @@ export interface ReflectorOptions {
   readonly collection: Collection;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** Served by an aggregated API, whose watch may leave something out. */
+  readonly isAggregated?: boolean | undefined;
   /** metadata: PartialObjectMetadata only. */
   readonly shape: 'full' | 'metadata';
   readonly clock: Clock;
@@ -105,6 +111,7 @@ export class Reflector {
   readonly #told: ToldObjects;
   readonly #pages: PagedList;
   readonly #recovery: Recovery;
+  readonly #judge: RelistJudge;
   /** Where the watch resumes; '' when a listing is needed. */
   #resourceVersion = '';
   #state: ReflectorState['kind'] | undefined;
@@ -117,6 +124,15 @@ export class Reflector {
     this.#pages = new PagedList(options);
     this.#recovery = new Recovery({ ...this.#timing, clock: options.clock, random: options.random });
     this.#told = new ToldObjects(options.known ?? new Map());
+    this.#judge = new RelistJudge(
+      {
+        ...options,
+        isAggregated: options.isAggregated === true,
+        signal: this.#stopping.signal,
+        tell: (cause, keys) => this.#safely('corrected', () => handler.corrected?.(cause, keys)),
+      },
+      this.#told.size > 0,
+    );
   }
 
   /** How many objects are known. */
@@ -148,6 +164,7 @@ export class Reflector {
     this.#stopping.abort();
     this.#round.abort();
     await this.#running;
+    await this.#judge.idle();
   }
 
   get #isStopped(): boolean {
@@ -175,6 +192,7 @@ export class Reflector {
     this.#round = new AbortController();
     if (!this.#mustRelist) return;
     this.#mustRelist = false;
+    this.#judge.asked(this.#resourceVersion);
     this.#resourceVersion = '';
   }
 
@@ -274,10 +292,11 @@ export class Reflector {
 
   /** `isWhole`: what it lacks is gone. */
   #completeListing(resourceVersion: string, isWhole: boolean): void {
-    const missing = this.#told.endListing();
-    if (isWhole) for (const key of missing) this.#lose(key);
+    const { missing, differences } = this.#told.endListing(isWhole);
+    for (const key of missing) this.#lose(key);
     this.#resourceVersion = resourceVersion;
     this.#recovery.listed();
+    this.#judge.listed(differences);
     this.#safely('listingComplete', () => this.#handler.listingComplete(resourceVersion));
     this.#setState({ kind: 'live' });
   }
@@ -316,6 +335,7 @@ export class Reflector {
   async #recover(failure: KubeError): Promise<void> {
     if (failure.reason === 'Malformed') this.#handler.malformed(failure.message);
     this.#told.abandonListing();
+    this.#judge.broke();
     const { relist, tell, waitMs } = this.#recovery.failed(failure, this.#resourceVersion === '');
     if (relist) this.#resourceVersion = '';
     if (tell) this.#tell(failure);

@@ -5,11 +5,18 @@ import { keyOf } from './kube-object.ts';
 /** The version of an object that was told but could not be taken in, and of those that a server gives none. */
 const noVersion = '';
 
+/** What a listing showed otherwise than it had been told: namespace/name -> the resourceVersion told, undefined for none. */
+export type Differences = ReadonlyMap<string, string | undefined>;
+
 export class ToldObjects {
   /** namespace/name -> resourceVersion last told. */
   readonly #told: Map<string, string>;
   /** Keys of the listing under way; undefined outside of one. */
   #listed: Set<string> | undefined;
+  /** What the listing under way showed otherwise so far. */
+  #differences = new Map<string, string | undefined>();
+  /** The versions that were told before they were forgotten. */
+  #forgotten: ReadonlyMap<string, string> = new Map();
 
   constructor(told: Map<string, string>) {
     this.#told = told;
@@ -25,6 +32,7 @@ export class ToldObjects {
 
   beginListing(): void {
     this.#listed = new Set();
+    this.#differences = new Map();
   }
 
   /** The listing broke off: what it did not show may well be there. */
@@ -32,11 +40,19 @@ export class ToldObjects {
     this.#listed = undefined;
   }
 
-  /** Ends the listing. Returns the keys of what was told earlier and is not there any more. */
-  endListing(): string[] {
+  /**
+   * Ends the listing. Returns the keys of what was told earlier and is not there any more, and all that was other than told.
+   * `isWhole`: what it lacks is gone.
+   */
+  endListing(isWhole: boolean): { readonly missing: readonly string[]; readonly differences: Differences } {
     const listed = this.#listed ?? new Set();
+    const differences = this.#differences;
+    const missing = isWhole ? [...this.#told.keys()].filter((key) => !listed.has(key)) : [];
+    for (const key of missing) this.#differs(key, differences);
     this.#listed = undefined;
-    return [...this.#told.keys()].filter((key) => !listed.has(key));
+    this.#differences = new Map();
+    this.#forgotten = new Map();
+    return { missing, differences };
   }
 
   /** Notes that the object is there. True when this version of it was not told yet. */
@@ -44,6 +60,7 @@ export class ToldObjects {
     const key = keyOf(object);
     this.#listed?.add(key);
     const { resourceVersion } = object.metadata;
+    if (this.isListing && this.#before(key) !== resourceVersion) this.#differs(key, this.#differences);
     return resourceVersion === noVersion || this.#told.get(key) !== resourceVersion;
   }
 
@@ -58,6 +75,7 @@ export class ToldObjects {
 
   /** Everything is to be told again when it is next seen, and told gone as before. */
   forgetVersions(): void {
+    this.#forgotten = new Map(this.#told);
     for (const key of this.#told.keys()) this.#told.set(key, noVersion);
   }
 
@@ -65,5 +83,15 @@ export class ToldObjects {
   forget(key: string): boolean {
     this.#listed?.delete(key);
     return this.#told.delete(key);
+  }
+
+  #before(key: string): string | undefined {
+    return this.#forgotten.get(key) ?? this.#told.get(key);
+  }
+
+  /** Of what was told without a version nobody can say whether it is another one. */
+  #differs(key: string, differences: Map<string, string | undefined>): void {
+    const before = this.#before(key);
+    if (before !== noVersion && !differences.has(key)) differences.set(key, before);
   }
 }

@@ -3,6 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { retryCauses } from '../api/stored-event.ts';
 import type { StaleReason } from '../api/words.ts';
 import { severities, staleReasons } from '../api/words.ts';
+import { relistCauses } from '../lib/relist-cause.ts';
 import type { Balance } from '../pipeline/books.ts';
 import { accounts, discrepancy } from '../pipeline/books.ts';
 import type { BudgetState } from '../pipeline/budget.ts';
@@ -14,6 +15,7 @@ import type { Source } from '../sources/source.ts';
 import { rejectionReasons } from '../sources/source.ts';
 import { eventGauges } from './event-gauges.ts';
 import { Exemplars } from './exposition.ts';
+import { type InformerCount, informerGauges } from './informer-gauges.ts';
 import { LabelBound, otherWords } from './label-bound.ts';
 
 /** What is read at each scrape. */
@@ -40,14 +42,7 @@ export interface Gauges {
   /** Kinds of reports of one tool that lost more than half of their reports at once and have not spoken since. */
   haltedChannels(): number;
   droppedLogLines(): number;
-  /** Per watched resource: 1 when its informer is live, its objects, and seconds since it was. */
-  informers(): readonly {
-    readonly resource: string;
-    readonly isLive: boolean;
-    readonly isForbidden: boolean;
-    readonly objects: number;
-    readonly staleSeconds: number;
-  }[];
+  informers(): readonly InformerCount[];
   /** Per source: whether the cluster serves any of its resources. */
   tools(): readonly { readonly tool: string; readonly isActive: boolean }[];
 }
@@ -65,6 +60,7 @@ export interface Metrics {
   /** Counts a request to the API server; code 0 is "no answer". */
   apiRequest(request: { readonly verb: string; readonly resource: string; readonly code: number }): void;
   readonly malformedLines: Counter<'resource'>;
+  readonly relistCorrections: Counter<'cause'>;
   /** A finding that was read so many seconds ago is on the server, as that event. */
   detectedToWritten(seconds: number, event: string, now: Date): void;
   /** By name of the histogram. */
@@ -169,6 +165,12 @@ export function createMetrics(sources: readonly Source[], gauges: Gauges, versio
       labelNames: ['resource'],
       registers,
     }),
+    relistCorrections: new Counter({
+      name: 'zen_watcher_relist_corrections_total',
+      help: 'Objects that a listing showed otherwise than they were known: missed by a watch that was up (always 0), changed while unwatched, left out by the watch of an aggregated API, or unproven.',
+      labelNames: ['cause'],
+      registers,
+    }),
     detectedToWritten(seconds, event, now) {
       latency.observe(seconds);
       exemplars.observe({ event, value: seconds, atMs: now.getTime() });
@@ -211,6 +213,7 @@ function initialise(metrics: Metrics, sources: readonly Source[]): void {
   for (const outcome of writeOutcomes) metrics.writes.inc({ outcome }, 0);
   for (const cause of retryCauses) metrics.retries.inc({ cause }, 0);
   for (const reason of dirtyReasons) metrics.rereads.inc({ reason }, 0);
+  for (const cause of relistCauses) metrics.relistCorrections.inc({ cause }, 0);
   for (const action of ['replaced', 'mended']) metrics.tampered.inc({ action }, 0);
 }
 
@@ -321,7 +324,7 @@ function gaugesOf(registry: Registry, gauges: Gauges, version: string): void {
       for (const { tool, isActive } of gauges.tools()) this.set({ tool }, isActive ? 1 : 0);
     },
   });
-  informerGauges(registers, gauges);
+  informerGauges(registers, () => gauges.informers());
   new Gauge({ name: 'zen_watcher_build_info', help: 'Version of this build.', labelNames: ['version'], registers }).set(
     { version },
     1,
@@ -343,46 +346,6 @@ function budgetGauges(registers: Registry[], gauges: Gauges, words: ReadonlySet<
     collect() {
       const { folded } = gauges.budget();
       for (const source of words) this.set({ source }, folded.get(source) ?? 0);
-    },
-  });
-}
-
-function informerGauges(registers: Registry[], gauges: Gauges): void {
-  const labelNames = ['resource'] as const;
-  new Gauge({
-    name: 'zen_watcher_informer_live',
-    help: '1 while the watch of the resource is up.',
-    labelNames,
-    registers,
-    collect() {
-      for (const { resource, isLive } of gauges.informers()) this.set({ resource }, isLive ? 1 : 0);
-    },
-  });
-  new Gauge({
-    name: 'zen_watcher_informer_forbidden',
-    help: '1 while the API server does not allow to list or watch the resource.',
-    labelNames,
-    registers,
-    collect() {
-      for (const { resource, isForbidden } of gauges.informers()) this.set({ resource }, isForbidden ? 1 : 0);
-    },
-  });
-  new Gauge({
-    name: 'zen_watcher_informer_objects',
-    help: 'Objects known of the resource.',
-    labelNames,
-    registers,
-    collect() {
-      for (const { resource, objects } of gauges.informers()) this.set({ resource }, objects);
-    },
-  });
-  new Gauge({
-    name: 'zen_watcher_informer_stale_seconds',
-    help: 'For how long the resource could not be watched; 0 while live.',
-    labelNames,
-    registers,
-    collect() {
-      for (const { resource, staleSeconds } of gauges.informers()) this.set({ resource }, staleSeconds);
     },
   });
 }

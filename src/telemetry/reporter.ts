@@ -7,6 +7,7 @@ import { mutedUntilAnnotation } from '../api/event.ts';
 import type { RetryCause } from '../api/stored-event.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/error-message.ts';
+import type { RelistCause } from '../lib/relist-cause.ts';
 import { clean, cut } from '../lib/text.ts';
 import { untilHint } from '../lib/until.ts';
 import type { BudgetState } from '../pipeline/budget.ts';
@@ -39,6 +40,8 @@ export interface ReporterParts {
 /** Troubles remembered, so that each is told once. */
 const rememberedTroubles = 2_000;
 const maximumMessageCharacters = 300;
+/** Of many that are in one line of the log. */
+const shownObjects = 5;
 /** A cluster may have any number of kinds of constraints. */
 const mostInformers = 100;
 
@@ -117,6 +120,18 @@ export class Reporter {
   malformedLine(resource: string, message: string): void {
     this.#parts.metrics.malformedLines.inc({ resource: this.#lineResources.word(resource) });
     this.#parts.logger.warn('the API server sent a malformed watch line', { resource, reason: brief(message) });
+  }
+
+  /** A listing showed objects otherwise than they were known: news only where a watch had left them out. */
+  relistCorrected(resource: string, cause: RelistCause, objects: readonly string[]): void {
+    this.#parts.metrics.relistCorrections.inc({ cause }, objects.length);
+    if (cause !== 'missed') return;
+    const some = objects.slice(0, shownObjects).join(', ');
+    this.#parts.logger.warn('a watch had left something out: a listing put it right', {
+      resource,
+      objects: brief(some),
+      count: objects.length,
+    });
   }
 
   /** An entry or a report could not be understood: told once per place and reason. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeError } from '../../src/kube/kube-error.ts';
+import { ApiProxy } from '../support/api-proxy.ts';
 import { makeNamespace, removeNamespace } from '../support/namespace.ts';
 import { waitFor } from '../support/recorder.ts';
 import { Rest } from '../support/rest.ts';
@@ -190,6 +191,10 @@ suite('a reflector on a real server', () => {
             `object ${namespace}/changed@${changed.metadata.resourceVersion}`,
             `object ${namespace}/remade@${remade.metadata.resourceVersion}`,
           ]);
+          assert.deepEqual(
+            recorder.corrections.toSorted(),
+            ['changed', 'deleted', 'remade'].map((name) => `unwatched ${namespace}/${name}`),
+          );
           const uids = recorder.objects.map(({ metadata }) => metadata['uid']);
           assert.ok(
             uids.includes(remade['metadata' as string].uid),
@@ -199,6 +204,49 @@ suite('a reflector on a real server', () => {
         { paged, server: gate.url },
       );
       await gate.close();
+    });
+  }
+
+  for (const paged of [false, true]) {
+    test(`what a watch left out is corrected by a relist and told as missed, what changed meanwhile is not (${paged ? 'paged' : 'stream'})`, async () => {
+      const namespace = await newNamespace();
+      const proxy = await ApiProxy.open(used.controlPlane);
+      for (const name of ['same', 'changed', 'deleted', 'later']) await crd.create(namespace, name);
+      const ran = watching(
+        namespace,
+        async ({ recorder, reflector }) => {
+          await recorder.logged('live');
+          proxy.line = (line) => (/"name":"(changed|deleted|created)"/.test(line) ? undefined : line);
+          const changed = await crd.change(namespace, 'changed', { spec: { a: 1 } });
+          await crd.delete(namespace, 'deleted');
+          const created = await crd.create(namespace, 'created');
+          const last = await crd.create(namespace, 'last');
+          await recorder.logged(`object ${namespace}/last@${last.metadata.resourceVersion}`);
+          assert.equal(recorder.picture.has(`${namespace}/deleted`), true);
+          // From here on the watch tells nothing at all, and the place where it stands stays before these changes.
+          proxy.line = () => undefined;
+          const later = await crd.change(namespace, 'later', { spec: { a: 1 } });
+          const meanwhile = await crd.create(namespace, 'meanwhile');
+          proxy.line = (line) => line;
+          reflector.relist();
+          await recorder.logged('listing complete', 2);
+          await waitFor('the verdict', () => recorder.corrections.length > 0);
+          const missed = ['changed', 'created', 'deleted'].map((name) => `missed ${namespace}/${name}`);
+          assert.deepEqual(recorder.corrections.toSorted(), missed);
+          const right = { same: undefined, changed, created, last, later, meanwhile };
+          assert.deepEqual(
+            [...recorder.picture.keys()].toSorted(),
+            Object.keys(right)
+              .map((name) => `${namespace}/${name}`)
+              .toSorted(),
+          );
+          reflector.retell();
+          await recorder.logged('listing complete', 3);
+          assert.deepEqual(recorder.corrections.length, 3);
+        },
+        { paged, server: proxy.url },
+      );
+      await ran.finally(() => proxy.close());
     });
   }
 

@@ -9,6 +9,8 @@ export interface AlertScenario {
   readonly at: number;
   /** Shortly before which it must not, where it waits. */
   readonly notAt?: number;
+  /** Series that look alike and must not make it fire. */
+  readonly quiet?: Readonly<Record<string, string>>;
 }
 
 const latency = (le: string) => `zen_watcher_detected_to_written_seconds_bucket{le="${le}"}`;
@@ -27,6 +29,21 @@ export const alertScenarios: readonly AlertScenario[] = [
     series: { 'zen_watcher_informer_stale_seconds{resource="x"}': '0+60x30' },
     at: 12,
     notAt: 9,
+    quiet: {
+      'zen_watcher_informer_stale_seconds{resource="x"}': '0+60x30',
+      'zen_watcher_informer_forbidden{resource="x"}': '1x30',
+    },
+  },
+  {
+    alert: 'ZenWatcherWatchMissed',
+    series: { 'zen_watcher_relist_corrections_total{cause="missed"}': '0 0 1x30' },
+    at: 4,
+    notAt: 1,
+    quiet: {
+      'zen_watcher_relist_corrections_total{cause="unwatched"}': '0+5x30',
+      'zen_watcher_relist_corrections_total{cause="aggregated"}': '0+5x30',
+      'zen_watcher_relist_corrections_total{cause="unproven"}': '0+5x30',
+    },
   },
   {
     alert: 'ZenWatcherWritesStopped',
@@ -39,6 +56,7 @@ export const alertScenarios: readonly AlertScenario[] = [
     series: { 'zen_watcher_write_retries_total{cause="unavailable"}': '0+30x60' },
     at: 20,
     notAt: 10,
+    quiet: { 'zen_watcher_write_retries_total{cause="conflict"}': '0+30x60' },
   },
   { alert: 'ZenWatcherEventsRefused', series: { 'zen_watcher_intents_total{outcome="rejected"}': '0 0 1x30' }, at: 5 },
   { alert: 'ZenWatcherQueueFull', series: { zen_watcher_queue_full: '0 1x30' }, at: 13, notAt: 9 },
@@ -50,6 +68,10 @@ export const alertScenarios: readonly AlertScenario[] = [
     },
     at: 15,
     notAt: 8,
+    quiet: {
+      'zen_watcher_webhook_requests_total{endpoint="/falco/webhook",status="200"}': '0+95x60',
+      'zen_watcher_webhook_requests_total{endpoint="/falco/webhook",status="401"}': '0+5x60',
+    },
   },
   {
     alert: 'ZenWatcherBudgetReached',

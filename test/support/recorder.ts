@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
 import { keyOf } from '../../src/kube/kube-object.ts';
 import type { ReflectorHandler, ReflectorState } from '../../src/kube/reflector.ts';
+import type { RelistCause } from '../../src/lib/relist-cause.ts';
 
 /** Waits for a condition; fails with words after a minute and a half. Never a measure of speed. */
 export async function waitFor(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
@@ -17,6 +18,8 @@ export class Recorder implements ReflectorHandler {
   readonly picture = new Map<string, string>();
   readonly objects: KubeObject[] = [];
   readonly malformedMessages: string[] = [];
+  /** `cause namespace/name`, of what listings corrected. */
+  readonly corrections: string[] = [];
   state: ReflectorState | undefined;
   listings = 0;
   /** Called by object(), before it is written down. */
@@ -53,6 +56,10 @@ export class Recorder implements ReflectorHandler {
   malformed(message: string): void {
     this.malformedMessages.push(message);
     this.log.push('malformed');
+  }
+
+  corrected(cause: RelistCause, keys: readonly string[]): void {
+    for (const key of keys) this.corrections.push(`${cause} ${key}`);
   }
 
   room: () => Promise<void> = () => this.roomy;

@@ -100,6 +100,16 @@ suite('alerts', () => {
     assert.equal(promtool(t, tests), '');
   });
 
+  test('are quiet on what only looks alike', { skip }, (t) => {
+    const tests = alertScenarios.flatMap(({ alert, quiet, at }): RuleTest[] =>
+      quiet === undefined
+        ? []
+        : [{ interval: '1m', input_series: inputOf(quiet), promql_expr_test: [firing(alert, at, 0)] }],
+    );
+    assert.ok(tests.length > 3);
+    assert.equal(promtool(t, tests), '');
+  });
+
   test('all are quiet on ten healthy minutes of a daemon, and on hours more of the same', { skip }, (t) => {
     assert.ok(recorded.minutes >= 10);
     // promtool goes on as at the end: counters and gauges stay as they are.

@@ -1,0 +1,101 @@
+/**
+ * A proxy in front of a control plane, which a test makes refuse requests, or lose and damage lines of watches. It shows the
+ * server's own certificate.
+ */
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Agent, createServer, type Server, request as send } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { ControlPlane } from '../cluster/control-plane.ts';
+
+/** A request as it is judged. */
+export interface ProxiedRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly path: string;
+}
+
+/** What is answered in place of the server's answer. */
+export interface Refusal {
+  readonly code: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly message: string;
+}
+
+export class ApiProxy {
+  /** Says which requests are refused, and how; the others go on. */
+  refuse: (request: ProxiedRequest) => Refusal | undefined = () => undefined;
+  /** What becomes of a line of a watch; undefined: it is lost. */
+  line: (line: string, request: ProxiedRequest) => string | undefined = (line) => line;
+  /** Requests refused so far. */
+  refused = 0;
+  readonly #server: Server;
+  readonly #target: URL;
+  readonly #agent: Agent;
+
+  private constructor({ server, caPath }: ControlPlane) {
+    this.#target = new URL(server);
+    const cert = readFileSync(caPath);
+    this.#agent = new Agent({ keepAlive: true, ca: cert });
+    const key = readFileSync(caPath.replace(/\.crt$/, '.key'));
+    this.#server = createServer({ cert, key }, (request, response) => this.#take(request, response));
+  }
+
+  static async open(controlPlane: ControlPlane): Promise<ApiProxy> {
+    const proxy = new ApiProxy(controlPlane);
+    await new Promise<void>((resolve) => void proxy.#server.listen(0, '127.0.0.1', resolve));
+    return proxy;
+  }
+
+  /** What to use in place of the server's own address. */
+  get url(): string {
+    return `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => void this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
+    await closed;
+    this.#agent.destroy();
+  }
+
+  #take(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const request = { method: incoming.method ?? '', path: incoming.url ?? '' };
+    outgoing.on('error', () => {});
+    const refusal = this.refuse(request);
+    if (refusal !== undefined) {
+      this.refused += 1;
+      const { code, headers = {}, message } = refusal;
+      const status = { kind: 'Status', apiVersion: 'v1', status: 'Failure', code, message };
+      incoming.resume();
+      outgoing.writeHead(code, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(status));
+      return;
+    }
+    const { hostname, port } = this.#target;
+    const { method, path } = request;
+    const headers = { ...incoming.headers, host: this.#target.host };
+    const upstream = send({ hostname, port, path, method, headers, agent: this.#agent }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      outgoing.flushHeaders();
+      answer.on('error', () => outgoing.destroy());
+      if (new URL(path, 'http://x').searchParams.has('watch')) this.#relayLines(answer, outgoing, request);
+      else answer.pipe(outgoing);
+    });
+    upstream.on('error', () => outgoing.destroy());
+    outgoing.on('close', () => upstream.destroy());
+    incoming.pipe(upstream);
+  }
+
+  #relayLines(answer: IncomingMessage, outgoing: ServerResponse, request: ProxiedRequest): void {
+    let rest = '';
+    answer.setEncoding('utf8').on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        const told = this.line(line, request);
+        if (told !== undefined) outgoing.write(`${told}\n`);
+      }
+    });
+    answer.on('end', () => outgoing.end(rest));
+  }
+}
