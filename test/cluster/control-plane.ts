@@ -18,6 +18,7 @@ export interface ControlPlaneOptions {
   readonly binaries?: Binaries;
   /** They come last, so they win over ours. */
   readonly extraApiServerFlags?: readonly string[];
+  readonly extraEtcdFlags?: readonly string[];
   /** Write every request to auditLogPath: its metadata, and the events that were created or changed. */
   readonly auditLog?: boolean;
   /** Default true; without it nothing is garbage-collected and no namespace ends. */
@@ -62,7 +63,7 @@ async function tryStart(options: ControlPlaneOptions, binaries: Binaries, log: L
     ports,
     ...(auditLog ? { auditLogPath: files.auditLog } : {}),
     commands: {
-      etcd: [binaries.etcd, ...flags.etcdFlags(folder, ports)],
+      etcd: [binaries.etcd, ...flags.etcdFlags(folder, ports), ...(options.extraEtcdFlags ?? [])],
       'kube-apiserver': [binaries.kubeApiserver, ...apiServerFlags],
       ...(manager ? { 'kube-controller-manager': [manager, ...flags.controllerManagerFlags(folder, ports)] } : {}),
     },

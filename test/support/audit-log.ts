@@ -181,6 +181,17 @@ export function createdTwice(writes: readonly AuditedWrite[]): string[] {
   });
 }
 
+/** Names that were created more often than they were deleted, and once. A deletion that was cut off may have taken effect. */
+export function createdInExcess(writes: readonly AuditedWrite[]): string[] {
+  const excess = new Map<string, number>();
+  const isGone = ({ verb, code }: AuditedWrite) => verb === 'delete' && (code < 300 || code === 504);
+  for (const write of writes) {
+    const step = Number(write.verb === 'create' && write.code < 300) - Number(isGone(write));
+    excess.set(write.name, (excess.get(write.name) ?? 0) + step);
+  }
+  return [...excess].filter(([, count]) => count > 1).map(([name]) => name);
+}
+
 /**
  * Writes that the server accepted although they left the event saying what it said before. Throws when the log does not
  * tell what a write left: then nothing can be said.

@@ -9,7 +9,7 @@ export interface Certificate {
 
 export interface CertificateOptions {
   readonly commonName: string;
-  /** `DNS:localhost`, `URI:spiffe://...`. */
+  /** `DNS:localhost`, `URI:spiffe://...`, `IP:127.0.0.1`. */
   readonly alternativeNames?: readonly string[];
   readonly notBefore?: Date;
   readonly notAfter?: Date;
@@ -78,7 +78,8 @@ function nameOf(commonName: string): Buffer {
 }
 
 function generalName(name: string): Buffer {
-  const [, kind, value = ''] = /^(DNS|URI|email):(.*)$/.exec(name) ?? [];
+  const [, kind, value = ''] = /^(DNS|URI|email|IP):(.*)$/.exec(name) ?? [];
+  if (kind === 'IP') return der(0x87, Buffer.from(value.split('.').map(Number)));
   return der({ email: 0x81, DNS: 0x82, URI: 0x86 }[kind as 'DNS'] ?? 0, Buffer.from(value));
 }
 

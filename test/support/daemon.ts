@@ -37,6 +37,11 @@ export interface DaemonSettings {
   readonly timing?: DaemonParts['timing'];
   /** Where the program is, when not in this repository. For a process of its own only. */
   readonly root?: string | undefined;
+  /** What is run in place of the sources: the bundle. For a process of its own only. */
+  readonly program?: string;
+  /** What comes before Node in the command line: it has to become that process, not start another. */
+  readonly wrapper?: readonly string[];
+  readonly nodeOptions?: string;
 }
 
 /** For tests about reports, on control planes whose controllers write Warning Events of their own. */
@@ -52,6 +57,10 @@ export interface DaemonPlace {
   readonly token: string;
   /** In place of the control plane's own address. */
   readonly server?: string | undefined;
+  /** Of its CA, in place of the control plane's own. For a process of its own only. */
+  readonly caPath?: string;
+  /** Read again and again, in place of the token. For a process of its own only. */
+  readonly tokenFile?: string;
 }
 
 /** A line of the daemon's log. */
@@ -143,9 +152,12 @@ export function launchDaemonProcess(place: DaemonPlace, settings: DaemonSettings
   const configPath = join(controlPlane.folder, `config-${namespace}.yaml`);
   writeFileSync(kubeconfigPath, JSON.stringify(kubeconfigFileOf(place)), { mode: 0o600 });
   writeFileSync(configPath, JSON.stringify(configOf(place, settings)));
-  const main = join(settings.root ?? repositoryRoot, 'cmd/zen-watcher/main.ts');
+  const main = settings.program ?? join(settings.root ?? repositoryRoot, 'cmd/zen-watcher/main.ts');
   const args = [...(settings.nodeFlags ?? []), main, 'run', '--kubeconfig', kubeconfigPath, '--config', configPath];
-  const child = spawn(process.execPath, args, { env: compileCache(), stdio: ['ignore', 'pipe', 'pipe'] });
+  const [program = '', ...before] = [...(settings.wrapper ?? []), process.execPath];
+  const options = settings.nodeOptions === undefined ? {} : { NODE_OPTIONS: settings.nodeOptions };
+  const env = { ...compileCache(), ...options };
+  const child = spawn(program, [...before, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const killChild = () => void child.kill('SIGKILL');
   process.once('exit', killChild);
   const log = new LogCollector();
@@ -267,12 +279,13 @@ function kubeconfigOf({ controlPlane, token, server = controlPlane.server }: Dae
   };
 }
 
-function kubeconfigFileOf({ controlPlane, token, server = controlPlane.server }: DaemonPlace) {
+function kubeconfigFileOf(place: DaemonPlace) {
+  const { controlPlane, token, tokenFile, server = controlPlane.server, caPath = controlPlane.caPath } = place;
   return {
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name, cluster: { server, 'certificate-authority': controlPlane.caPath } }],
-    users: [{ name, user: { token } }],
+    clusters: [{ name, cluster: { server, 'certificate-authority': caPath } }],
+    users: [{ name, user: tokenFile === undefined ? { token } : { tokenFile } }],
     contexts: [{ name, context: { cluster: name, user: name } }],
     'current-context': name,
   };

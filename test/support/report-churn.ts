@@ -13,6 +13,8 @@ interface Fate {
   /** Undefined: the newest report does not have it. */
   severity: string | undefined;
   lastSeverity: string;
+  /** Its report was away for a while: what ended it then need not be a newer report. */
+  wasWithdrawn?: boolean;
   /** How many writes its history can ask for, at most. */
   changes: number;
 }
@@ -33,15 +35,17 @@ export class ReportChurn {
   readonly #namespace: string;
   readonly #random: SeededRandom;
   readonly #each: number;
+  readonly #most: number;
   readonly #workloads: Workload[] = [];
   #scans = 0;
 
-  /** `each`: how many findings a report begins with. */
-  constructor(parts: { stage: Stage; namespace: string; random: SeededRandom; each: number }) {
+  /** `each`: how many findings a report begins with; `most`: how many different ones a workload can ever have. */
+  constructor(parts: { stage: Stage; namespace: string; random: SeededRandom; each: number; most?: number }) {
     this.#stage = parts.stage;
     this.#namespace = parts.namespace;
     this.#random = parts.random;
     this.#each = parts.each;
+    this.#most = parts.most ?? Number.POSITIVE_INFINITY;
   }
 
   get reports(): number {
@@ -92,6 +96,23 @@ export class ReportChurn {
     if (!isNewFirst) await putReport(this.#stage, workload.report);
   }
 
+  /** A report goes, until its workload's next step or publish(). */
+  async withdraw(): Promise<void> {
+    const workload = this.#random.pick(this.#workloads);
+    if (workload.report === undefined) return;
+    for (const fate of workload.findings.values()) fate.wasWithdrawn = true;
+    await removeReport(this.#stage, workload.report);
+    workload.report = undefined;
+  }
+
+  /** Every workload is scanned anew, unchanged. */
+  async publish(): Promise<void> {
+    for (const workload of this.#workloads) {
+      workload.report = this.#reportOf(workload);
+      await putReport(this.#stage, workload.report);
+    }
+  }
+
   /**
    * How the events differ from the findings, in words: nothing is missing, nothing is there that was never found, what
    * exists is Active with the severity of today, what is gone is Resolved as fixed. A finding that came and went between
@@ -105,8 +126,9 @@ export class ReportChurn {
       found.delete(key);
       const wanted = fate.severity === undefined ? 'Resolved fixed' : `Active ${fate.severity.toLowerCase()}`;
       const is = event === undefined ? 'missing' : stateOf(event);
-      if (is !== wanted && !(is === 'missing' && fate.severity === undefined))
-        differences.push(`${key} is ${is}, not ${wanted}`);
+      const isOver =
+        fate.severity === undefined && (is === 'missing' || (fate.wasWithdrawn && is.startsWith('Resolved')));
+      if (is !== wanted && !isOver) differences.push(`${key} is ${is}, not ${wanted}`);
     }
     for (const key of found.keys()) differences.push(`${key} was never found`);
     if (found.size + this.#fates().length < events.length) differences.push('a finding has more than one event');
@@ -136,7 +158,7 @@ export class ReportChurn {
       const severity = fate.severity === undefined || random.isLucky(0.5) ? random.pick(severities) : undefined;
       this.#become(fate, severity);
     }
-    if (random.isLucky(0.3)) this.#find(workload);
+    if (workload.findings.size < this.#most && random.isLucky(0.3)) this.#find(workload);
   }
 
   #find({ findings }: Workload): void {

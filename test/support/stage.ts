@@ -23,6 +23,8 @@ export interface StageOptions {
   readonly crds?: 'none' | 'events' | 'all';
   /** Flags of the API server, over ours. */
   readonly apiServerFlags?: readonly string[];
+  /** Flags of etcd, over ours. */
+  readonly etcdFlags?: readonly string[];
 }
 
 /** An events namespace with the account of its daemon. */
@@ -59,10 +61,11 @@ export class Stage {
   static async start({
     controllerManager = false,
     crds = 'all',
-    apiServerFlags = [],
+    apiServerFlags: extraApiServerFlags = [],
+    etcdFlags: extraEtcdFlags = [],
   }: StageOptions = {}): Promise<Stage> {
     const stage = new Stage(
-      await startControlPlane({ auditLog: true, controllerManager, extraApiServerFlags: apiServerFlags }),
+      await startControlPlane({ auditLog: true, controllerManager, extraApiServerFlags, extraEtcdFlags }),
     );
     try {
       if (crds !== 'none') await stage.define(...definitionsIn(crdFolder));
