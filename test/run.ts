@@ -11,7 +11,7 @@ import { join, relative, resolve, sep } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
-import { ensureBinaries } from './cluster/binaries.ts';
+import { ensureBinaries, moduleVariable } from './cluster/binaries.ts';
 import { type ControlPlane, startControlPlane } from './cluster/control-plane.ts';
 import { controlPlaneVariable } from './support/shared-control-plane.ts';
 import { isSuccess, summary, Tally } from './support/tally.ts';
@@ -80,7 +80,10 @@ interface Run {
 }
 
 async function runTests({ request, tally, controlPlane, interruption, compileCache }: Run): Promise<void> {
-  const handedDown = controlPlane ? { [controlPlaneVariable]: JSON.stringify(controlPlane.state) } : {};
+  const handedDown = {
+    ...(controlPlane ? { [controlPlaneVariable]: JSON.stringify(controlPlane.state) } : {}),
+    ...(request.moduleFolder ? { [moduleVariable]: resolve(request.moduleFolder) } : {}),
+  };
   const events = run({
     files: request.files,
     cwd: root,

@@ -33,11 +33,19 @@ export function cacheFolder(): string {
   return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'zen-watcher');
 }
 
+/** How a run of tests tells its processes which control plane it is about: the folder of its go.mod. */
+export const moduleVariable = 'ZEN_TEST_CONTROL_PLANE_MODULE';
+
 /** Finds the programs or builds them; the first build takes minutes and says so. */
-export async function ensureBinaries({ log, moduleFolder }: BinariesOptions): Promise<Binaries> {
+export async function ensureBinaries({ log, moduleFolder = chosenModule() }: BinariesOptions): Promise<Binaries> {
   const assets = process.env['KUBEBUILDER_ASSETS'];
   if (assets && !moduleFolder) return fromAssets(resolve(assets), log);
   return fromModule(moduleFolder ?? import.meta.dirname, log);
+}
+
+/** The folder of the go.mod of this run's control plane; undefined where nobody chose one. */
+export function chosenModule(): string | undefined {
+  return process.env[moduleVariable];
 }
 
 async function fromModule(moduleFolder: string, log: Log): Promise<Binaries> {

@@ -28,10 +28,10 @@ export class CertificateAuthority {
   readonly cert: string;
   readonly #issuer: Issuer;
 
-  constructor(commonName = 'Test CA') {
+  constructor(commonName = 'Test CA', validity: Pick<CertificateOptions, 'notBefore' | 'notAfter'> = {}) {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
     this.#issuer = { name: nameOf(commonName), key: privateKey };
-    this.cert = certificate(this.#issuer, publicKey, { commonName }, true);
+    this.cert = certificate(this.#issuer, publicKey, { commonName, ...validity }, true);
   }
 
   issue(options: CertificateOptions): Certificate {

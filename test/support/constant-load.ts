@@ -62,6 +62,7 @@ interface Told {
 
 export class ConstantLoad {
   readonly #parts: LoadParts;
+  readonly #namespace: string;
   readonly churn: ReportChurn;
   readonly #failingChecks = new Map<string, readonly string[]>();
   /** By rule of an alert and name of a deleted namespace: when it was last answered 200. */
@@ -80,6 +81,7 @@ export class ConstantLoad {
   private constructor(parts: LoadParts, namespace: string) {
     const { stage, random, size } = parts;
     this.#parts = parts;
+    this.#namespace = namespace;
     const each = Math.ceil(size.findings / 2);
     this.churn = new ReportChurn({ stage, namespace, random, each, most: size.findings });
   }
@@ -132,6 +134,11 @@ export class ConstantLoad {
     await Promise.all([this.#falco?.close(), this.#audit?.close()]);
   }
 
+  /** Events of signals may be gone from here on that were answered before: somebody took them away, or their time was over. */
+  forgetSignals(): void {
+    this.#told.clear();
+  }
+
   /** All that exists is reported again as it is: from then on what the events must be is known for certain. */
   async publish(): Promise<void> {
     await this.churn.publish();
@@ -143,7 +150,8 @@ export class ConstantLoad {
    * where their sender was answered and their time is not over. `askedMs`: when the server was asked for the events.
    */
   differences(events: readonly StoredEvent[], askedMs: number): string[] {
-    const of = (source: string) => events.filter(({ spec }) => spec.source === source);
+    const isOurs = ({ spec }: StoredEvent) => spec.source !== 'trivy' || spec.resource?.namespace === this.#namespace;
+    const of = (source: string) => events.filter((event) => event.spec.source === source && isOurs(event));
     return [
       ...this.churn.differences(of('trivy')),
       ...this.#checkDifferences(of('kube-bench')),

@@ -19,12 +19,15 @@ const root = '/sys/fs/cgroup';
 const periodMicroseconds = 100_000;
 
 /** A container with the limits of the chart, or others. Without cgroups (v1, as root) only the heap is limited, which `limits` says. */
-export function makeContainer(name: string, { memoryMiB = 256, cpuMillis = 200 } = {}): Container {
+export function makeContainer(
+  name: string,
+  { memoryMiB = 256, cpuMillis = 200 }: { memoryMiB?: number; cpuMillis?: number | null } = {},
+): Container {
   const unique = `${name}-${process.pid}`;
   const memory = folderOf('memory', unique);
   const cpu = folderOf('cpu', unique);
-  const isMade = (folder: string | undefined, file: string, value: number) => {
-    if (folder === undefined) return false;
+  const isMade = (folder: string | undefined, file: string, value: number | null) => {
+    if (folder === undefined || value === null) return false;
     try {
       mkdirSync(folder);
       writeFileSync(join(folder, file), String(value));
@@ -34,7 +37,7 @@ export function makeContainer(name: string, { memoryMiB = 256, cpuMillis = 200 }
     }
   };
   const hasMemory = isMade(memory, 'memory.limit_in_bytes', memoryMiB * 2 ** 20);
-  const hasCpu = isMade(cpu, 'cpu.cfs_quota_us', (cpuMillis * periodMicroseconds) / 1000);
+  const hasCpu = isMade(cpu, 'cpu.cfs_quota_us', cpuMillis === null ? null : (cpuMillis * periodMicroseconds) / 1000);
   const folders = [hasMemory ? memory : undefined, hasCpu ? cpu : undefined].filter((one) => one !== undefined);
   const enter = folders.map((folder) => `echo $$ > '${folder}/cgroup.procs' && `).join('');
   return {
