@@ -5,6 +5,8 @@ import { Agent, request } from 'undici';
 import type { ControlPlane } from '../cluster/control-plane.ts';
 import { startControlPlane } from '../cluster/control-plane.ts';
 import { apply, kubectlOutput } from '../cluster/kubectl.ts';
+import type { Container } from '../support/container.ts';
+import { makeContainer } from '../support/container.ts';
 import { ensureEventCrd } from '../support/crd.ts';
 import { repositoryRoot } from '../support/repository.ts';
 
@@ -14,6 +16,8 @@ export interface BenchCluster {
   readonly kubeconfigPath: string;
   readonly token: string;
   readonly agent: Agent;
+  /** What is measured runs in it, and so do readers beside it: the limits of the chart. */
+  readonly container: Container | undefined;
   stop(): Promise<void>;
 }
 
@@ -46,7 +50,7 @@ roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: ${accou
 subjects: [{ kind: ServiceAccount, name: ${account}, namespace: ${home} }]
 `;
 
-export async function startBenchCluster(log: (line: string) => void): Promise<BenchCluster> {
+export async function startBenchCluster(log: (line: string) => void, isLimited: boolean): Promise<BenchCluster> {
   const controlPlane = await startControlPlane({ log });
   await ensureEventCrd(controlPlane);
   await apply(controlPlane, rights);
@@ -57,15 +61,19 @@ export async function startBenchCluster(log: (line: string) => void): Promise<Be
   const token = (await kubectlOutput(controlPlane, ['create', 'token', account, '-n', home, '--duration=6h'])).trim();
   const kubeconfigPath = join(controlPlane.folder, 'bench-kubeconfig');
   writeFileSync(kubeconfigPath, kubeconfig(controlPlane, token), { mode: 0o600 });
+  const container = isLimited ? makeContainer('zen-watcher-bench') : undefined;
+  if (container !== undefined) log(`within limits: ${container.limits}`);
   const agent = new Agent({ connect: { ca: readFileSync(controlPlane.caPath) }, connections: 64, allowH2: false });
   return {
     controlPlane,
     kubeconfigPath,
     token,
     agent,
+    container,
     async stop() {
       await agent.destroy();
       await controlPlane.stop();
+      container?.remove();
     },
   };
 }

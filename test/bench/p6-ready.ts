@@ -127,6 +127,6 @@ async function read(cluster: BenchCluster, isStream: boolean): Promise<number> {
     '/apis/wgpolicyk8s.io/v1alpha2/policyreports',
   ];
   const startedAt = performance.now();
-  await runScript('bare-read.ts', { server, caPath, token: cluster.token, collections, isStream });
+  await runScript('bare-read.ts', { server, caPath, token: cluster.token, collections, isStream }, cluster.container);
   return performance.now() - startedAt;
 }

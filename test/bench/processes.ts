@@ -1,7 +1,9 @@
 /** The programs that are measured, as child processes. */
+import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Container } from '../support/container.ts';
 import { repositoryRoot } from '../support/repository.ts';
 import type { BenchCluster } from './cluster.ts';
 
@@ -36,24 +38,21 @@ export function startWatcher(
     configPath,
     JSON.stringify({ budget: { events: 1_000_000 }, ...(webhooks === undefined ? {} : { webhooks }) }),
   );
-  const child = spawn(
-    process.execPath,
-    [
-      options.program ?? bundlePath,
-      'run',
-      `--config=${configPath}`,
-      `--kubeconfig=${cluster.kubeconfigPath}`,
-      `--namespace=${namespace}`,
-      '--metrics-port=0',
-      '--host=127.0.0.1',
-      '--writes-per-second=0',
-      '--log-level=warn',
-      ...(options.flags ?? []),
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
+  const args = [
+    options.program ?? bundlePath,
+    'run',
+    `--config=${configPath}`,
+    `--kubeconfig=${cluster.kubeconfigPath}`,
+    `--namespace=${namespace}`,
+    '--metrics-port=0',
+    '--host=127.0.0.1',
+    '--writes-per-second=0',
+    '--log-level=warn',
+    ...(options.flags ?? []),
+  ];
+  const child = start(args, ['ignore', 'pipe', 'inherit'], cluster.container);
   // The start line carries the port, but is logged at info: the kernel's table of listening sockets tells it as well.
-  child.stdout.resume();
+  child.stdout?.resume();
   const closed = new Promise<number | null>((resolve) => child.on('close', resolve));
   const pid = child.pid as number;
   return {
@@ -67,14 +66,20 @@ export function startWatcher(
 }
 
 /** Runs a TypeScript program of this folder to its end; rejects when it fails. */
-export function runScript(file: string, argument: unknown): Promise<void> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, file), JSON.stringify(argument)], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
+export function runScript(file: string, argument: unknown, container?: Container): Promise<void> {
+  const args = [join(import.meta.dirname, file), JSON.stringify(argument)];
+  const child = start(args, ['ignore', 'inherit', 'inherit'], container);
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(`${file} ended with ${code}`))));
   });
+}
+
+/** Node with these arguments; the wrapper of a container becomes that very process. */
+function start(args: readonly string[], stdio: StdioOptions, container: Container | undefined): ChildProcess {
+  const [program = '', ...rest] = [...(container?.wrapper ?? []), process.execPath, ...args];
+  const env = container === undefined ? process.env : { ...process.env, NODE_OPTIONS: container.nodeOptions };
+  return spawn(program, rest, { stdio, env });
 }
 
 /** Resident memory of a process in MB (10^6 bytes): now, and the most it ever was. */
