@@ -31,6 +31,7 @@ import { isEditedByOthers } from './own-events.ts';
 import type { Placement } from './placement.ts';
 import type { EventStore, MayWrite } from './ports.ts';
 import { isTheSame, keepWhatIsNotOurs, later, mustBeTold } from './stored-content.ts';
+import { addUnanswered, created, createUnanswered, leftOf, mayHaveArrived } from './unanswered.ts';
 
 /** How an intent ended. */
 export type Ending =
@@ -86,15 +87,15 @@ export class EventChanges {
     const isAllowed = () => mayCarryOut(intent, mayWrite);
     if (!isAllowed()) return { step: { kind: 'fenced' }, writes: 0 };
     const fenced = new FencedStore(store, isAllowed);
+    const change = new Change(this.#parts, fenced);
     own.begin(intent.key);
-    try {
-      const step = await new Change(this.#parts, fenced).carryOut(intent);
-      return { step, writes: fenced.writes };
-    } catch (error) {
-      return { step: unread(error), writes: fenced.writes };
-    } finally {
-      own.end(intent.key);
-    }
+    const step = await change.carryOut(intent).catch(unread);
+    own.end(intent.key);
+    const { left } = change;
+    return {
+      step: step.kind === 'again' && left !== undefined ? { ...step, rest: left } : step,
+      writes: fenced.writes,
+    };
   }
 }
 
@@ -102,6 +103,8 @@ export class EventChanges {
 class Change {
   readonly #parts: EventChangesParts;
   readonly #store: FencedStore;
+  /** What is left of a signal's intent. */
+  left: SignalIntent | undefined;
 
   constructor(parts: EventChangesParts, store: FencedStore) {
     this.#parts = parts;
@@ -252,49 +255,51 @@ class Change {
 
   /** A signal's first write creates it, which counts one; what is left is added, at the version that the sum was made on. */
   async #signal(intent: SignalIntent): Promise<Step> {
-    const { index, own } = this.#parts;
-    if (index.isOnServer(index.find(intent.key))) return this.#add(intent, { kind: 'changed' });
-    const answer = await this.#store.create(intent.namespace, intent.body);
-    if (answer.kind === 'conflict') return this.#add(intent, { kind: 'changed' });
-    if (answer.kind !== 'created') return stepFor(answer);
-    own.answered(answer.event);
-    return this.#addRest(intent);
+    const { index } = this.#parts;
+    this.left = intent;
+    const made = index.isOnServer(index.find(intent.key)) ? 'conflict' : await this.#make(intent);
+    return made === 'conflict' ? this.#add(intent) : made;
   }
 
-  /** The event was just made and counts one: adds the others. When that fails, they alone are left to be done. */
-  async #addRest(intent: SignalIntent): Promise<Step> {
-    if (intent.count <= 1) return { kind: 'created' };
-    const rest = { ...intent, count: intent.count - 1 };
-    let step: Step;
-    try {
-      step = await this.#add(rest, { kind: 'created' });
-    } catch (error) {
-      step = unread(error);
+  /** Makes the event of an intent, and adds what a signal's counts beyond that. */
+  async #make(intent: WritingIntent): Promise<Step | 'conflict'> {
+    const answer = await this.#store.create(intent.namespace, intent.body);
+    if (answer.kind === 'conflict') return 'conflict';
+    if (answer.kind === 'created') this.#parts.own.answered(answer.event);
+    if (this.left === undefined) return answer.kind === 'created' ? { kind: 'created' } : stepFor(answer);
+    if (answer.kind !== 'created') {
+      if (mayHaveArrived(answer)) this.left = createUnanswered(this.left);
+      return stepFor(answer);
     }
-    return step.kind === 'again' ? { rest, ...step } : step;
+    this.left = created(this.left);
+    return this.left.count === 0 ? { kind: 'created' } : this.#add(this.left);
   }
 
   /**
    * Adds to the count. The content is left as it is, which is a write less, unless the severity rose, the signal returned,
    * or somebody else wrote there. Content comes first: when the count then fails, nothing was counted.
    */
-  #add(intent: SignalIntent, outcome: Ending): Promise<Step> {
+  #add(intent: SignalIntent): Promise<Step> {
     return this.#converge(intent, async (current) => {
       let event = current;
-      if (mustBeTold(intent, current)) {
-        const replaced = await this.#replace(intent, current);
+      const left = leftOf(this.left ?? intent, event);
+      this.left = left;
+      if (left.count === 0) return { kind: left.became ?? 'changed' };
+      if (mustBeTold(left, current)) {
+        const replaced = await this.#replace(left, current);
         if (replaced === 'conflict' || replaced.kind !== 'replaced') return replaced;
         event = replaced.event;
       }
       const wasResolved = event.status?.phase === 'Resolved';
-      const answer = await this.#patch(event, {
-        count: (event.status?.count ?? 1) + intent.count,
-        ...later(intent.lastSeen, event),
+      const patch: StatusPatch = {
+        count: (event.status?.count ?? 1) + left.count,
+        ...later(left.lastSeen, event),
         ...(wasResolved ? { phase: 'Active', reason: null, resolvedAt: null } : {}),
-      });
-      if (answer.kind === 'conflict') return 'conflict';
-      if (answer.kind !== 'changed') return stepFor(answer);
-      return wasResolved ? { kind: 'reopened' } : outcome;
+      };
+      const answer = await this.#patch(event, patch);
+      if (answer.kind === 'changed') return { kind: left.became ?? (wasResolved ? 'reopened' : 'changed') };
+      this.left = mayHaveArrived(answer) ? addUnanswered(left, event, patch) : left;
+      return answer.kind === 'conflict' ? 'conflict' : stepFor(answer);
     });
   }
 
@@ -327,11 +332,8 @@ class Change {
         if (removed.kind !== 'changed' && removed.kind !== 'gone') return stepFor(removed);
         tampered(intent, 'replaced');
       }
-      const answer = await this.#store.create(intent.namespace, intent.body);
-      if (answer.kind === 'conflict') continue;
-      if (answer.kind !== 'created') return stepFor(answer);
-      own.answered(answer.event);
-      return intent.kind === 'signal' ? this.#addRest(intent) : { kind: 'created' };
+      const made = await this.#make(intent);
+      if (made !== 'conflict') return made;
     }
     return { kind: 'again', cause: 'conflict', message: 'the event kept changing under us', afterMs: 0 };
   }

@@ -3,6 +3,7 @@ import type { Category, ResolveReason, Severity, StaleReason } from '../api/word
 import { severityRank } from '../api/words.ts';
 import { sourceOf } from './event-name.ts';
 import type { MayWrite } from './ports.ts';
+import type { UnansweredWrite } from './unanswered.ts';
 
 /** What all intents have in common. */
 export interface IntentBase {
@@ -87,6 +88,10 @@ export interface SignalIntent extends IntentBase {
   /** How often it happened since the last write. */
   readonly count: number;
   readonly lastSeen: Date;
+  /** What a part of it that was carried out has made of the event: it is told when all is done. */
+  readonly became?: 'created' | 'reopened';
+  /** Writes that were sent for it and never answered. */
+  readonly unanswered?: readonly UnansweredWrite[];
 }
 
 /** One intent. */
@@ -117,8 +122,11 @@ export function mergeIntents(earlier: Intent, later: Intent): Intent {
   if (earlier.kind !== 'signal' || later.kind !== 'signal') return { ...later, readAtMs };
   // The more severe one is told, else the one that happened first.
   const isRaised = severityRank(later.facts.severity) < severityRank(earlier.facts.severity);
+  const { became, unanswered } = earlier;
   return {
     ...(isRaised ? later : earlier),
+    ...(became === undefined ? {} : { became }),
+    ...(unanswered === undefined ? {} : { unanswered }),
     ...(earlier.isSent || later.isSent ? { isSent: true as const } : {}),
     readAtMs,
     occurrences: earlier.occurrences + later.occurrences,

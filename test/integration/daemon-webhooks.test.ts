@@ -6,7 +6,15 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { ask, linesOf, logged, ready, scrape } from '../support/daemon.ts';
 import { Stage } from '../support/stage.ts';
-import { burst, countsOf, endUnderLoad, outage, webhookPort, webhooksOnly } from '../support/webhook-runs.ts';
+import {
+  burst,
+  countsOf,
+  endUnderLoad,
+  lostAnswers,
+  outage,
+  webhookPort,
+  webhooksOnly,
+} from '../support/webhook-runs.ts';
 import { alert, WebhookSender } from '../support/webhook-sender.ts';
 
 suite('daemon: webhooks', () => {
@@ -22,7 +30,11 @@ suite('daemon: webhooks', () => {
     );
   });
 
-  test('an API server that cannot be reached: nothing that was answered 200 or 202 is missing afterwards', async (t) => {
+  test('answers to writes that are lost: every occurrence counts once', async (t) => {
+    t.diagnostic(JSON.stringify(await lostAnswers(stage, { lost: 4, senders: 4 }, (end) => t.after(end))));
+  });
+
+  test('an API server that cannot be reached: nothing that was answered 200 or 202 is missing afterwards, and counts are exact', async (t) => {
     t.diagnostic(JSON.stringify(await outage(stage, { seconds: 3, senders: 8 }, (end) => t.after(end))));
   });
 

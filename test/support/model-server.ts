@@ -8,8 +8,11 @@ import type { EventStore } from '../../src/pipeline/ports.ts';
 
 export type Verb = 'read' | 'create' | 'replace' | 'patch' | 'remove';
 
-/** What happens to one request: nothing special, an answer instead of doing it, or the answer is lost after doing it. */
-export type Fault = 'none' | 'lost' | Answer;
+/**
+ * What happens to one request: nothing special, an answer instead of doing it, the answer is lost after doing it, or it is
+ * given up and arrives later, when the test says.
+ */
+export type Fault = 'none' | 'lost' | 'late' | Answer;
 
 export interface WatchEvent {
   readonly type: 'object' | 'gone';
@@ -39,6 +42,8 @@ export class ModelServer implements EventStore {
   readonly requests: { readonly verb: Verb; readonly name: string }[] = [];
   /** Decides about each request; may also change events in between, as others do. */
   fault: (verb: Verb, name: string) => Fault = () => 'none';
+  /** Requests that were given up and are still on their way. */
+  readonly #late: (() => Answer)[] = [];
   /** What passes between the request and its answer. */
   latency: () => Promise<void> = () => Promise.resolve();
   readonly #versions: { last: number };
@@ -134,6 +139,11 @@ export class ModelServer implements EventStore {
     });
   }
 
+  /** What was given up arrives, the first of it first. */
+  arrive(): void {
+    for (const act of this.#late.splice(0)) act();
+  }
+
   /** Somebody else deletes an event. */
   deleteByHand(name: string): void {
     const stored = this.events.get(name);
@@ -180,10 +190,12 @@ export class ModelServer implements EventStore {
   async #request(verb: Verb, name: string, act: () => Answer): Promise<Answer> {
     this.requests.push({ verb, name });
     const fault = this.fault(verb, name);
-    const isInstead = fault !== 'none' && fault !== 'lost';
-    const answer = isInstead ? fault : act();
+    const isInstead = typeof fault !== 'string';
+    if (fault === 'late') this.#late.push(act);
+    const answer = isInstead ? fault : fault === 'late' ? undefined : act();
     await this.latency();
-    if (fault === 'lost') return { kind: 'retry', cause: 'unavailable', message: 'no answer came' };
+    if (fault === 'lost' || answer === undefined)
+      return { kind: 'retry', cause: 'unavailable', message: 'no answer came' };
     return answer;
   }
 }

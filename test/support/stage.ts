@@ -123,11 +123,12 @@ export class Stage {
     return { namespace, account };
   }
 
-  async daemon(home: Home, settings?: DaemonSettings): Promise<TestDaemon> {
-    return this.#adopt(await startTestDaemon(this.#place(home), settings));
+  /** `server` is where it finds the API server, when that is not the control plane's own address. */
+  async daemon(home: Home, settings?: DaemonSettings, server?: string): Promise<TestDaemon> {
+    return this.#adopt(await startTestDaemon({ ...this.#place(home), server }, settings));
   }
 
-  /** `server` is where it finds the API server, when that is not the control plane's own address. */
+  /** `server`: as for daemon(). */
   async daemonProcess(home: Home, settings?: DaemonSettings, server?: string): Promise<DaemonProcess> {
     return this.#adopt(await startDaemonProcess({ ...this.#place(home), server }, settings));
   }
