@@ -3,85 +3,59 @@
  * matter of security becomes its event, routine none, and the API server has nothing to complain of (T4, I4).
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { parse } from 'yaml';
 import type { StoredEvent } from '../../src/api/stored-event.ts';
 import { kubectl, kubectlOutput } from '../cluster/kubectl.ts';
-import { AuditRelay } from '../support/audit-relay.ts';
-import { CertificateAuthority } from '../support/certificates.ts';
+import type { AuditRelay } from '../support/audit-relay.ts';
+import type { AuditStage } from '../support/audit-stage.ts';
+import { auditToken, openAuditStage } from '../support/audit-stage.ts';
+import { auditTraffic, routineReaders } from '../support/audit-traffic.ts';
 import type { TestDaemon } from '../support/daemon.ts';
 import { assertBooksBalance, logged } from '../support/daemon.ts';
 import type { StandInKubelet } from '../support/kubelet.ts';
 import { startKubelet } from '../support/kubelet.ts';
-import { repositoryRoot } from '../support/repository.ts';
-import type { Home } from '../support/stage.ts';
-import { Stage } from '../support/stage.ts';
+import type { Home, Stage } from '../support/stage.ts';
 import { quantile, until } from '../support/until.ts';
 
-const examples = join(repositoryRoot, 'examples/audit');
 /** What is read of an audit event. */
 interface AuditItem {
   readonly verb: string;
   readonly requestURI: string;
 }
 
-const token = 'invented-token-of-the-api-server';
-
 suite('daemon: the audit log of the API server', () => {
-  let folder: string;
+  let audited: AuditStage | undefined;
   let relay: AuditRelay;
-  let kubelet: StandInKubelet;
+  let kubelet: StandInKubelet | undefined;
   let stage: Stage;
   let home: Home;
   let daemon: TestDaemon | undefined;
 
   before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'zen-watcher-audit-'));
-    const ca = new CertificateAuthority();
-    const certificate = ca.issue({
-      commonName: 'zen-watcher',
-      alternativeNames: ['DNS:zen-watcher.zen-system.svc'],
-    });
-    [relay, kubelet] = await Promise.all([AuditRelay.open(certificate), startKubelet()]);
-    const [tokenFile, caFile] = [join(folder, 'token'), join(folder, 'ca.crt')];
-    writeFileSync(tokenFile, token);
-    writeFileSync(caFile, ca.cert);
-    // The example, but for the address and the places of the files.
-    const kubeconfig = parse(readFileSync(join(examples, 'webhook-kubeconfig.yaml'), 'utf8'));
-    const [{ cluster }, { user }] = [kubeconfig.clusters[0], kubeconfig.users[0]];
-    cluster.server = cluster.server.replace('https://10.96.0.50:8081', relay.url);
-    cluster['certificate-authority'] = caFile;
-    user.tokenFile = tokenFile;
-    const webhookConfig = join(folder, 'webhook-kubeconfig');
-    writeFileSync(webhookConfig, JSON.stringify(kubeconfig));
-    stage = await Stage.start({
+    kubelet = await startKubelet();
+    audited = await openAuditStage({
       controllerManager: true,
-      crds: 'events',
       apiServerFlags: [
-        `--audit-policy-file=${join(examples, 'policy.yaml')}`,
-        `--audit-webhook-config-file=${webhookConfig}`,
         '--audit-webhook-batch-max-wait=300ms',
         '--audit-webhook-initial-backoff=1s',
         '--kubelet-preferred-address-types=InternalIP',
       ],
     });
+    ({ stage, relay } = audited);
     home = await stage.home('events');
     daemon = await stage.daemon(home, {
       timing: { signalStepsMs: [200] },
       config: {
         sources: { 'kubernetes-events': { enabled: false } },
-        webhooks: { host: '127.0.0.1', port: 0, routes: { audit: { tokenFiles: [tokenFile] } } },
+        webhooks: { host: '127.0.0.1', port: 0, routes: { audit: { tokenFiles: [audited.tokenFile] } } },
+        audit: { secretReaders: routineReaders },
       },
     });
   });
   after(async () => {
-    await stage?.stop();
-    await Promise.all([relay?.close(), kubelet?.close()]);
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    await Promise.all([audited?.close(), kubelet?.close()]);
   });
 
   /** Until what was asked for so far has been sent on. `mark`: a word that is in no other request. */
@@ -129,7 +103,7 @@ suite('daemon: the audit log of the API server', () => {
     await stage.must(201, 'POST', '/api/v1/nodes', { metadata: { name: 'node-1' } });
     const status = {
       addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
-      daemonEndpoints: { kubeletEndpoint: { Port: kubelet.port } },
+      daemonEndpoints: { kubeletEndpoint: { Port: kubelet?.port } },
     };
     await stage.must(200, 'PATCH', '/api/v1/nodes/node-1/status', { status }, 'merge');
     const pod = (name: string, spec: unknown) =>
@@ -172,7 +146,10 @@ suite('daemon: the audit log of the API server', () => {
       kubectlOutput(controlPlane, ['delete', 'namespace', gone, '--wait=false']),
     ]);
     assert.equal(bySpdy, 101);
-    assert.ok(kubelet.sessions() >= 2, `only ${kubelet.sessions()} sessions reached the kubelet`);
+    assert.ok(
+      kubelet !== undefined && kubelet.sessions() >= 2,
+      `only ${kubelet?.sessions()} sessions reached the kubelet`,
+    );
     // The namespace controller's work is routine, and a good deal of it.
     await until(
       `${gone} to be gone`,
@@ -229,7 +206,7 @@ suite('daemon: the audit log of the API server', () => {
     const { port } = await logged(daemon, 'webhooks are served');
     const sent = relay.bodies.find((body) => body.includes('/ledger/exec')) ?? '';
     const batch = JSON.parse(sent) as { items: unknown[] };
-    const post = (body: unknown, bearer = token) =>
+    const post = (body: unknown, bearer = auditToken) =>
       fetch(`http://127.0.0.1:${port}/audit/webhook`, {
         method: 'POST',
         headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
@@ -245,5 +222,13 @@ suite('daemon: the audit log of the API server', () => {
     assert.ok(grown('zen_watcher_findings_settled_total', { account: 'unchanged' }) >= 2);
     const counts = (of: typeof events) => of.map(({ metadata, status }) => [metadata.name, status?.count]);
     assert.deepEqual(counts(await askedFor()), counts(events));
+  });
+
+  test('matters among traffic: each its event, counted as the log file has them, routine none, nothing dropped', async (t) => {
+    assert.ok(daemon !== undefined);
+    const running = daemon;
+    const place = { stage, relay, home, daemon: running, finish: async () => void (await assertBooksBalance(running)) };
+    const figures = await auditTraffic(place, { seconds: 1, connections: 4, matters: 5 }, (end) => t.after(end));
+    t.diagnostic(JSON.stringify(figures));
   });
 });

@@ -10,13 +10,23 @@ import { request } from 'undici';
 import { messageOf } from '../../src/lib/error-message.ts';
 import type { Certificate } from './certificates.ts';
 
+/** Items that nothing can be made of. */
+const badItems = ['null', '{"stage":7}', '{"stage":"ResponseComplete","verb":"get"}'];
+
 export class AuditRelay {
   readonly #server: Server;
   #target: string | undefined;
-  /** All bodies so far, as text. */
+  /** All bodies so far, as text, while they are kept. */
   readonly bodies: string[] = [];
   /** How many milliseconds each answer of the daemon took. */
   readonly answeredMs: number[] = [];
+  keepsBodies = true;
+  /** How many audit events were taken, here or by the daemon. */
+  items = 0;
+  /** Whether each body is given items that are none. */
+  spoil = false;
+  /** How many bad items the daemon took. */
+  spoiled = 0;
   /** What the daemon said where it did not take a batch. */
   readonly refusals: string[] = [];
 
@@ -50,11 +60,18 @@ export class AuditRelay {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
+  #taken(body: string): void {
+    this.items += body.split('"auditID":').length - 1;
+    if (this.keepsBodies) this.bodies.push(body);
+  }
+
   async #take(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
     const target = this.#target;
-    const body = await text(incoming);
+    const isSpoilt = this.spoil;
+    const sent = await text(incoming);
+    const body = isSpoilt ? sent.replace('"items":[', `"items":[${badItems.join()},`) : sent;
     if (target === undefined) {
-      this.bodies.push(body);
+      this.#taken(body);
       answer.writeHead(200).end();
       return;
     }
@@ -72,8 +89,10 @@ export class AuditRelay {
       });
       const words = await said.text();
       this.answeredMs.push(performance.now() - startedAt);
-      if (statusCode === 200) this.bodies.push(body);
-      else this.refusals.push(`${statusCode} ${words}`);
+      if (statusCode === 200) {
+        this.#taken(body);
+        if (isSpoilt) this.spoiled += badItems.length;
+      } else this.refusals.push(`${statusCode} ${words}`);
       answer.writeHead(statusCode, { 'retry-after': String(headers['retry-after'] ?? '') }).end(words);
     } catch (error) {
       this.refusals.push(messageOf(error));

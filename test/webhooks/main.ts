@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { ensureBinaries } from '../cluster/binaries.ts';
+import { auditUnderTraffic } from '../support/audit-traffic.ts';
 import { Stage } from '../support/stage.ts';
 import { crowd } from '../support/webhook-crowd.ts';
 import { burst, endUnderLoad, outage } from '../support/webhook-runs.ts';
@@ -31,6 +32,8 @@ const runs: Readonly<Record<string, () => Promise<unknown>>> = {
   [`API server away for ${seconds} s`]: () => outage(stage, { seconds, senders: 50 }, cleanUp),
   'SIGTERM under load': () => endUnderLoad(stage, 'SIGTERM', { senders: 32, alerts: 2_000 }, cleanUp),
   'SIGKILL under load': () => endUnderLoad(stage, 'SIGKILL', { senders: 32, alerts: 2_000 }, cleanUp),
+  [`audit log under traffic for ${seconds} s`]: () =>
+    auditUnderTraffic({ seconds, connections: 12, matters: seconds }, cleanUp),
   [`${connections} connections`]: () => crowd(stage, { connections }, cleanUp),
 };
 try {
