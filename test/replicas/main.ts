@@ -1,7 +1,7 @@
 /**
  * `npm run test:replicas [-- --replicas=2 --signal=SIGKILL --times=20 --seconds=30 --findings=2000 --seed=N]`: the leader of
  * real replicas on a real control plane is killed again and again under load (test/support/replica-run.ts). By default two
- * replicas for ten minutes, then three. `npm run test:pauses` stops it instead, past its lease, a hundred times. Prints its
+ * replicas for ten minutes, then three, which are sent alerts by webhook as well. `npm run test:pauses` stops it instead, past its lease, a hundred times. Prints its
  * figures; exit code 1 when anything was lost, doubled, written in vain or without a condition.
  */
 import { parseArgs } from 'node:util';
@@ -27,6 +27,7 @@ const common = {
   seconds: numberOf('seconds', values.seconds ?? '30'),
   findings: numberOf('findings', values.findings ?? '2000'),
   seed: numberOf('seed', values.seed ?? String(Date.now() % 1_000_000)),
+  withAlerts: signal !== 'SIGSTOP',
 };
 const replicas = values.replicas ?? (signal === 'SIGKILL' ? '2,3' : '2');
 await ensureBinaries({ log: say });

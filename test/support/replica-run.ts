@@ -10,6 +10,8 @@ import { createdTwice, tallyOf, writesWithoutChange } from './audit-log.ts';
 import type { DaemonProcess, DaemonSettings } from './daemon.ts';
 import { assertBooksBalance, linesOf, ready, scrape } from './daemon.ts';
 import { allowElecting } from './daemon-account.ts';
+import type { AlertFigures } from './replica-alerts.ts';
+import { ReplicaAlerts } from './replica-alerts.ts';
 import { ReportChurn } from './report-churn.ts';
 import { SeededRandom } from './seeded-random.ts';
 import type { Home, Stage } from './stage.ts';
@@ -29,6 +31,8 @@ export interface ReplicaRunSize {
   readonly seconds: number;
   readonly findings: number;
   readonly seed: number;
+  /** Alerts come by webhook too, to all replicas. Not with SIGSTOP: who is stopped answers nobody, as no replica does. */
+  readonly withAlerts?: boolean;
 }
 
 /** What happened, in figures. */
@@ -42,6 +46,7 @@ export interface ReplicaRunFigures {
   /** Accepted writes that named no version of what they changed. */
   readonly unconditional: number;
   readonly seconds: number;
+  readonly alerts?: AlertFigures | undefined;
 }
 
 /** Short, so that a test does not wait for it; the same proportions as in the product. */
@@ -49,6 +54,10 @@ export const election = { enabled: true, replicas: 4, leaseSeconds: 3, renewDead
 
 export const replicaSettings: DaemonSettings = {
   config: { budget: { events: 1_000_000 }, leaderElection: election },
+};
+
+const withWebhooks: DaemonSettings = {
+  config: { ...replicaSettings.config, webhooks: { port: 0, host: '127.0.0.1', routes: { falco: { open: true } } } },
 };
 
 const findingsEach = 10;
@@ -90,25 +99,27 @@ export async function disturbLeaders(
   const churn = new ReportChurn({ stage, namespace, random: new SeededRandom(size.seed + 1), each: findingsEach });
   const reports = Math.ceil(size.findings / findingsEach);
   while (churn.reports < reports / 2) await churn.add();
+  const settings = size.withAlerts === true ? withWebhooks : replicaSettings;
   const replicas: DaemonProcess[] = [];
-  for (let count = 0; count < size.replicas; count += 1)
-    replicas.push(await stage.daemonProcess(home, replicaSettings));
+  const ending = new Set<DaemonProcess>();
+  for (let count = 0; count < size.replicas; count += 1) replicas.push(await stage.daemonProcess(home, settings));
   await Promise.all(replicas.map(ready));
   await leaderOf(replicas);
 
   const load = new Load(churn, reports);
+  const alerts = size.withAlerts === true ? new ReplicaAlerts(() => replicas, ending) : undefined;
   const takeOvers: number[] = [];
   try {
     for (let time = 1; time <= size.times; time += 1) {
       await sleep(size.seconds * 1000 + new SeededRandom(size.seed + time).between(0, 700));
       const signal = size.signals[(time - 1) % size.signals.length] ?? 'SIGKILL';
-      takeOvers.push(await disturb(replicas, signal));
-      if (signal !== 'SIGSTOP' && time < size.times) replicas.push(await stage.daemonProcess(home, replicaSettings));
+      takeOvers.push(await disturb(replicas, signal, ending));
+      if (signal !== 'SIGSTOP' && time < size.times) replicas.push(await stage.daemonProcess(home, settings));
       await Promise.all(replicas.map(ready));
       if (time % 10 === 0) say(`${time} times: ${JSON.stringify(tallyOf(stage.audit.writes(home.namespace)))}`);
     }
   } finally {
-    await load.stop();
+    await Promise.all([load.stop(), alerts?.stop()]);
   }
   const events = await settled(stage, home, churn).catch(async (error: unknown) => {
     for (const replica of replicas) say(await inWords(replica));
@@ -127,14 +138,16 @@ export async function disturbLeaders(
     writes: tallyOf(written),
     unconditional: unconditional(written).length,
     seconds: Math.round((performance.now() - begin) / 1000),
+    alerts: alerts?.judge(await stage.events(home.namespace)),
   };
 }
 
 /** Does it to the leader, and waits until another one leads. Milliseconds until that says so in its log. */
-async function disturb(replicas: DaemonProcess[], signal: Ending): Promise<number> {
+async function disturb(replicas: DaemonProcess[], signal: Ending, ending: Set<DaemonProcess>): Promise<number> {
   const leader = await leaderOf(replicas);
   const others = replicas.filter((replica) => replica !== leader);
   const begin = Date.now();
+  if (signal !== 'SIGSTOP') ending.add(leader);
   if (signal === 'SIGSTOP') process.kill(leader.pid, 'SIGSTOP');
   const ended = signal === 'SIGSTOP' ? undefined : leader.end(signal);
   try {
@@ -189,7 +202,8 @@ class Load {
 async function settled(stage: Stage, home: Home, churn: ReportChurn) {
   const patience = { limitSeconds: 180, pauseMs: 1000 };
   const isRight = async () => {
-    const now = await stage.events(home.namespace);
+    const all = await stage.events(home.namespace);
+    const now = all.filter(({ spec }) => spec.source === 'trivy');
     const differences = churn.differences(now);
     if (differences.length === 0) return now;
     throw new Error(`${differences.length} differ: ${differences.slice(0, 5).join('; ')}`);
