@@ -43,6 +43,10 @@ export class Recovery {
   #doubts = 0;
   /** Since the last good watch. */
   #failures = 0;
+  /** The server did not answer when it last should have. */
+  #wasUnanswered = false;
+  /** Back-off began anew because the server answered again; once, until there is a good watch. */
+  #hasBegunAnew = false;
   /** Watches in a row that the server ended cleanly, without an event and too soon. */
   #shortWatches = 0;
   /** Since when the present watch tells what is new, if it does. */
@@ -101,7 +105,7 @@ export class Recovery {
   /** A clean end is normal. Returns how long to wait: a server that ends every watch at once must not be hammered. */
   endedCleanly(): number {
     if (this.#wasGoodWatch()) {
-      this.#failures = 0;
+      this.#succeeded();
       this.#shortWatches = 0;
       return 0;
     }
@@ -112,7 +116,7 @@ export class Recovery {
   /** `isListing`: the failed attempt was to list, not to watch from somewhere. */
   failed(failure: KubeError, isListing: boolean): Verdict {
     const { status, reason } = failure;
-    if (this.#wasGoodWatch()) this.#failures = 0;
+    if (this.#wasGoodWatch()) this.#succeeded();
     if (reason === 'Silent' && this.#watchingSinceMs !== undefined) {
       this.#silentWatches += 1;
       if (this.trustsOpening) return { relist: false, tell: false, waitMs: 0 };
@@ -123,10 +127,30 @@ export class Recovery {
       return { relist: true, tell: false, waitMs: 0 };
     }
     const relist = this.#isPlaceLost(failure);
+    this.#noteAnswer(failure);
     this.#failures += 1;
     if (status === 410 && this.#failures === 1) return { relist, tell: false, waitMs: 0 };
     const waitMs = this.#backoff(this.#failures, this.#options.backoffMaximumMs);
     return { relist, tell: true, waitMs: Math.max(waitMs, failure.retryAfterMs ?? 0) };
+  }
+
+  #succeeded(): void {
+    this.#failures = 0;
+    this.#hasBegunAnew = false;
+  }
+
+  /**
+   * A server that was away and answers, if only to refuse, is about to be there: one that starts knows neither its roles
+   * (403) nor its custom resources (429) for some seconds. How long it was away says nothing about how long that takes.
+   */
+  #noteAnswer({ status, reason }: KubeError): void {
+    if (reason === 'NoAnswer') this.#wasUnanswered = true;
+    if (status === 0) return;
+    if (this.#wasUnanswered && !this.#hasBegunAnew) {
+      this.#failures = 0;
+      this.#hasBegunAnew = true;
+    }
+    this.#wasUnanswered = false;
   }
 
   #backoff(attempt: number, maximumMs: number): number {

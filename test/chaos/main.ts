@@ -81,7 +81,7 @@ async function play({ stage = {}, replicas = 1 }: Group, faults: readonly ChaosF
       } catch (error) {
         broken += 1;
         process.stdout.write(`${JSON.stringify({ fault: fault.name, holds: false, why: inWords(error) })}\n`);
-        for (const line of run?.world.daemons[0]?.lines().slice(-30) ?? []) say(JSON.stringify(line));
+        for (const line of run?.world.daemons[0]?.lines().slice(-12) ?? []) say(JSON.stringify(line));
         await run?.stop();
         run = undefined;
       }
@@ -97,7 +97,7 @@ function begin(stage: StageOptions, replicas: number, container: Container | und
   const config = { ...loadSettings.config, ...leaderElection };
   const settings = { ...loadSettings, config, program: join(repositoryRoot, 'dist/zen-watcher.js') };
   const size = { workloads: 20, findings: 10, rules: 20 };
-  return ChaosRun.begin({ stage, settings, container, replicas, size, roundMs: 250, seed });
+  return ChaosRun.begin({ stage, settings, container, replicas, size, roundMs: 250, seed, watchesMemory: true });
 }
 
 function inWords(error: unknown): string {

@@ -42,7 +42,9 @@ suite('connections to a real server', () => {
         return watches.every((one) => one.count('watch') >= 3);
       });
       await Promise.all(Array.from({ length: 50 }, () => client.request(get)));
-      assert.ok(gate.mostAtOnce <= 5 + 4, `${gate.mostAtOnce} at once, ${gate.connections} in all`);
+      // Each of these has a client of its own, which keeps the connection of a list by pages.
+      const lists = watches.filter((one) => one.count('list') > 0).length;
+      assert.ok(gate.mostAtOnce <= 5 + lists + 4, `${gate.mostAtOnce} at once, ${gate.connections} in all`);
       assert.ok(watches.every((one) => one.recorder.listings === 1));
     } finally {
       await Promise.all(watches.map((one) => one.stop()));

@@ -64,12 +64,16 @@ suite('daemon: nothing twice', () => {
       return (await scrape(daemon)).value('zen_watcher_informer_objects', { resource }) === count;
     });
 
-  /** Lists of the reports and of the events that the daemon has asked for, by the API server's audit log. */
+  /** Lists of the reports and of the events that the daemon was answered, as streams or by pages, by the API server's audit log. */
   const listings = () =>
     readFileSync(stage.controlPlane.auditLogPath ?? '', 'utf8')
       .split('\n')
-      .filter((line) => line.includes(`"username":"${home.account.user}"`) && line.includes('sendInitialEvents=true'))
-      .filter((line) => line.includes('"stage":"ResponseStarted"'))
+      .filter((line) => line.includes(`"username":"${home.account.user}"`))
+      .filter(
+        (line) =>
+          (line.includes('sendInitialEvents=true') && /"stage":"ResponseStarted".*"code":200/.test(line)) ||
+          /"stage":"ResponseComplete".*"verb":"list".*"code":200/.test(line),
+      )
       .filter((line) => /"resource":"(vulnerabilityreports|zenagentevents)"/.test(line)).length;
 
   test('a report that is sent again as it was, or deleted and made anew, writes nothing', async () => {

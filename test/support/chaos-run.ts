@@ -49,6 +49,8 @@ export interface ChaosRunOptions extends WorldOptions {
   readonly size: LoadSize;
   readonly roundMs: number;
   readonly seed: number;
+  /** Memory and descriptors have to come back to where they were: says something of the bundle under its limits. */
+  readonly watchesMemory?: boolean;
 }
 
 /** What memory and descriptors move by themselves. */
@@ -58,12 +60,14 @@ export class ChaosRun {
   readonly world: DisturbedWorld;
   readonly #load: ConstantLoad;
   readonly #random: SeededRandom;
+  readonly #watchesMemory: boolean;
   #auditFrom = 0;
 
-  private constructor(world: DisturbedWorld, load: ConstantLoad, random: SeededRandom) {
+  private constructor(world: DisturbedWorld, load: ConstantLoad, { seed, watchesMemory = false }: ChaosRunOptions) {
     this.world = world;
     this.#load = load;
-    this.#random = random;
+    this.#random = new SeededRandom(seed);
+    this.#watchesMemory = watchesMemory;
   }
 
   static async begin(options: ChaosRunOptions): Promise<ChaosRun> {
@@ -74,7 +78,7 @@ export class ChaosRun {
       const load = await ConstantLoad.prepare({ stage, home, random, size: options.size, roundMs: options.roundMs });
       for (let count = 0; count < options.replicas; count += 1) await world.startDaemon();
       await Promise.all(world.daemons.map(ready));
-      const run = new ChaosRun(world, load, new SeededRandom(options.seed));
+      const run = new ChaosRun(world, load, options);
       await run.#settled();
       return run;
     } catch (error) {
@@ -87,7 +91,7 @@ export class ChaosRun {
   async play(fault: ChaosFault, seconds: number): Promise<ChaosFigures> {
     const { world } = this;
     const load = this.#load;
-    this.#auditFrom = this.#writes().length;
+    this.#auditFrom = this.#writes(0).length;
     const before = await memoryOf(world.daemon);
     const treatedBefore = world.proxy.treated;
     load.start(webhookPort(world.daemon));
@@ -114,7 +118,7 @@ export class ChaosRun {
     }
     const written = this.#writes();
     this.#assertWrites();
-    const after = await this.#backTo(before);
+    const after = this.#watchesMemory ? await this.#backTo(before) : await memoryOf(world.daemon);
     return {
       fault: fault.name,
       recoverySeconds,

@@ -135,6 +135,14 @@ suite('a watch that is refused', () => {
       assert.deepEqual(parts.recorder.log.slice(4, 7), ['live', 'stale', 'live']);
     }));
 
+  test('with 403 and 429 after it was away for long: asked again soon, as it starts; when it is away again, not anew', () => {
+    const away: Step = (response) => void response.destroy();
+    const steps = [...Array(6).fill(away), refuses(403), refuses(429), away, refuses(429), stays(added('z', 9))];
+    return untilTold([ends(...listOfTwo), ...steps], (parts) =>
+      assert.deepEqual(parts.pauses.slice(1), [375, 750, 1500, 3000, 6000, 12_000, 375, 750, 1500, 3000]),
+    );
+  });
+
   test('with 400, a resourceVersion that it does not understand: listed anew', () =>
     untilTold([ends(...listOfTwo), refuses(400), stays(added('z', 9), listed(9))], (parts) =>
       assert.deepEqual(kinds(parts), ['stream list', 'watch', 'stream list']),
