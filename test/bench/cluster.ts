@@ -94,7 +94,7 @@ function kubeconfig(controlPlane: ControlPlane, token: string): string {
 /** One request as admin; throws for a status of 400 and more that is not in `accepted`. */
 export async function send(
   cluster: BenchCluster,
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
   path: string,
   body?: unknown,
   accepted: readonly number[] = [],
@@ -102,7 +102,10 @@ export async function send(
   const answer = await request(cluster.controlPlane.server + path, {
     dispatcher: cluster.agent,
     method,
-    headers: { authorization: `Bearer ${cluster.controlPlane.adminToken}`, 'content-type': 'application/json' },
+    headers: {
+      authorization: `Bearer ${cluster.controlPlane.adminToken}`,
+      'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
+    },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await answer.body.text();

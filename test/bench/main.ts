@@ -28,8 +28,8 @@ const measurements: readonly {
   { ids: ['P2'], run: async (cluster) => measureLatency(await cluster(), log) },
   { ids: ['W1', 'W2', 'W3'], run: async (cluster) => measureWebhooks(await cluster(), log) },
   { ids: ['P1'], run: async (cluster) => measureBacklog(await cluster(), log) },
-  { ids: ['P6'], run: async (cluster) => measureReady(await cluster(), reportsOfP6(), log) },
-  { ids: ['P3', 'P4'], run: async (cluster) => measureMemory(await cluster(), log) },
+  { ids: ['P6'], run: async (cluster) => measureReady(await cluster(), reportsOfRun(), log) },
+  { ids: ['P3', 'P4'], run: async (cluster) => measureMemory(await cluster(), reportsOfRun(), log) },
 ];
 
 const { values } = parseArgs({
@@ -77,8 +77,8 @@ try {
 }
 process.exitCode = allOk ? 0 : 1;
 
-/** P6 has two forms: so many reports hold its 20,000 events. */
-function reportsOfP6(): number {
+/** P3 and P6 have two forms: so many reports hold their 20,000 events. */
+function reportsOfRun(): number {
   const reports = Number(values.reports ?? 2_000);
   if ([2_000, 10_000].includes(reports)) return reports;
   throw new Error('--reports is 2000 or 10000');
