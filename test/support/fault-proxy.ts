@@ -126,7 +126,10 @@ export class FaultProxy {
     const method = incoming.method ?? 'GET';
     const isWatch = searchParams.get('watch') === 'true';
     const passing = { method, path: pathname, query: searchParams, isWatch, isWrite: method !== 'GET' };
-    if (this.#revoked.has(incoming.headers.authorization ?? '')) return refuse(answer, 401);
+    if (this.#revoked.has(incoming.headers.authorization ?? '')) {
+      this.treated += 1;
+      return refuse(answer, 401);
+    }
     const treatment = this.#treatmentOf(passing);
     if (treatment !== undefined && 'refuse' in treatment) {
       this.treated += 1;

@@ -85,8 +85,8 @@ export const networkFaults: Readonly<Record<string, Disturbance>> = {
       some(random, 0.5, { refuse: 409 }, ({ isWrite }) => isWrite),
     ),
   '429 with Retry-After': refusals(0.6, 429, { 'retry-after': '1' }),
-  '500': refusals(0.5, 500),
-  '503': refusals(0.5, 503),
+  'HTTP 500': refusals(0.5, 500),
+  'HTTP 503': refusals(0.5, 503),
   'answers of writes lost': (world, random, seconds) =>
     injected(world, seconds, (passing) => {
       if (!passing.isWrite || random.isLucky(0.5)) return undefined;
