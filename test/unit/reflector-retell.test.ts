@@ -47,7 +47,8 @@ suite('retell', () => {
         parts.reflector.relist();
         await parts.recorder.logged('gone a/z');
         assert.deepEqual(parts.recorder.tales.slice(3), ['object a/z@7', 'gone a/y', 'gone a/z']);
-        assert.deepEqual(kinds(parts), ['stream list', 'stream list']);
+        // In its own time it asks besides, by a list, when what was other than told came about.
+        assert.deepEqual(kinds(parts).slice(0, 2), ['stream list', 'stream list']);
       },
     ));
 
