@@ -4,8 +4,11 @@ import type { Clock } from './lib/clock.ts';
 import type { Books } from './pipeline/books.ts';
 import type { BudgetState } from './pipeline/budget.ts';
 import { Budget } from './pipeline/budget.ts';
+import { Budgets } from './pipeline/budgets.ts';
 import type { EventIndex, Row } from './pipeline/event-index.ts';
+import type { MayWrite } from './pipeline/ports.ts';
 import { removeExpired } from './pipeline/removal.ts';
+import type { Shard, Shards } from './pipeline/shards.ts';
 import { Summaries } from './pipeline/summaries.ts';
 import { Sweeper } from './pipeline/sweeper.ts';
 import type { WorkQueue } from './pipeline/work-queue.ts';
@@ -14,6 +17,7 @@ import type { ResourceReference } from './sources/source.ts';
 export interface BudgetingParts {
   readonly config: Config;
   readonly index: EventIndex;
+  readonly shards: Shards;
   readonly queue: WorkQueue;
   readonly books: Books;
   readonly clock: Clock;
@@ -21,8 +25,8 @@ export interface BudgetingParts {
   namespaceFor(resource: ResourceReference): string;
   /** Shorter waits, for tests. */
   readonly timing?: { readonly sweepMs?: number; readonly summaryMs?: number } | undefined;
-  /** Whether this replica may write: while another one does, nothing is planned. */
-  isLeading(): boolean;
+  /** While another replica writes in a shard, nothing is planned there. */
+  readonly mayWrite: MayWrite;
   /** Everything was listed once. */
   isSynced(): boolean;
   /** Every report was read once. */
@@ -34,7 +38,7 @@ export interface BudgetingParts {
 
 /** The budget, and what makes it look. */
 export interface Budgeting {
-  readonly budget: Budget;
+  readonly budget: Budgets;
   start(): void;
   stop(): void;
 }
@@ -47,27 +51,32 @@ const millisecondsPerHour = 3_600_000;
 
 /** Makes the budget and its timers. */
 export function keepBudget(parts: BudgetingParts): Budgeting {
-  const { config, index, queue, books, clock, timing } = parts;
+  const { config, index, shards, queue, books, clock, timing, mayWrite } = parts;
   const moment = () => ({ now: clock.now(), monotonicMs: clock.monotonicMs() });
   const { cluster } = config.events;
-  const budget = new Budget({
-    index,
-    queue,
-    books,
-    summaries: new Summaries({
+  const make = (shard: Shard, cappedChanged: (isCapped: boolean) => void) =>
+    new Budget({
       index,
       queue,
-      namespaceFor: parts.namespaceFor,
-      cluster: cluster === '' ? undefined : cluster,
-      intervalMs: timing?.summaryMs ?? summaryMs,
-    }),
-    events: config.budget.events,
-    monotonicMs: () => clock.monotonicMs(),
-    isSettled: () => parts.isLeading() && parts.isSynced() && parts.isRead(),
-    unfold: parts.unfold,
-    lookSoon: () => looks.soon(),
-    cappedChanged: parts.cappedChanged,
-  });
+      books,
+      shard,
+      summaries: new Summaries({
+        index,
+        queue,
+        namespaceFor: parts.namespaceFor,
+        cluster: cluster === '' ? undefined : cluster,
+        intervalMs: timing?.summaryMs ?? summaryMs,
+        shard,
+        isSharded: shards.count > 1,
+      }),
+      events: Math.max(1, Math.floor(config.budget.events / shards.count)),
+      monotonicMs: () => clock.monotonicMs(),
+      isSettled: () => parts.mayWrite(shard) && parts.isSynced() && parts.isRead(),
+      unfold: parts.unfold,
+      lookSoon: () => looks.soon(),
+      cappedChanged,
+    });
+  const budget = new Budgets({ index, shards, make, cappedChanged: parts.cappedChanged });
   const looks = new Sweeper({
     intervalMs: timing?.sweepMs ?? lookMs,
     soonMs: Math.min(lookSoonMs, timing?.sweepMs ?? lookSoonMs),
@@ -78,7 +87,7 @@ export function keepBudget(parts: BudgetingParts): Budgeting {
     soonMs: lookSoonMs,
     sweep() {
       const ttlMs = config.budget.resolvedTtlHours * millisecondsPerHour;
-      if (parts.isLeading() && parts.isSynced()) removeExpired(index, queue, ttlMs, moment());
+      if (parts.isSynced()) removeExpired(index, queue, { ttlMs, mayWrite }, moment());
     },
   });
   return {

@@ -4,10 +4,13 @@ import type { StoredEvent } from './api/stored-event.ts';
 import type { InformerOptions } from './kube/informer.ts';
 import { Informer } from './kube/informer.ts';
 import type { Namespaces } from './kube/namespaces.ts';
+import type { ObjectHead } from './kube/object-head.ts';
 import type { PodOwners } from './kube/pods.ts';
 import type { ReflectorHandler } from './kube/reflector.ts';
+import { shardOfBytes } from './pipeline/event-head.ts';
 import type { OwnEvents } from './pipeline/own-events.ts';
 import type { Reconciler } from './pipeline/reconciler.ts';
+import type { Shards } from './pipeline/shards.ts';
 import type { Reporter } from './telemetry/reporter.ts';
 
 export interface CoreInformersParts {
@@ -15,6 +18,9 @@ export interface CoreInformersParts {
   /** Of our events; undefined where they can be in any. */
   readonly namespace: string | undefined;
   readonly own: OwnEvents;
+  readonly shards: Shards;
+  /** Whether Pods of all namespaces must be known, also of those whose shards are not read: what is sent may be of any. */
+  readonly needsAllPods: boolean;
   readonly pods: PodOwners;
   readonly namespaces: Namespaces;
   readonly reconciler: Reconciler;
@@ -40,7 +46,8 @@ function telling(resource: string, reporter: Reporter): Omit<ReflectorHandler, '
 }
 
 /** Our own events: the other half of every comparison. */
-export function eventInformer({ informing, namespace, own, reconciler, reporter }: CoreInformersParts): Informer {
+export function eventInformer(parts: CoreInformersParts): Informer {
+  const { informing, namespace, own, reconciler, reporter, shards } = parts;
   const resource = `${eventPlural}.${eventGroup}`;
   const informer = new Informer(
     {
@@ -62,6 +69,7 @@ export function eventInformer({ informing, namespace, own, reconciler, reporter 
       isKnown: ({ namespace: eventNamespace, name, resourceVersion }) =>
         own.isKnown(eventNamespace, name, resourceVersion),
       shown: ({ name, resourceVersion }) => own.shown(name, resourceVersion),
+      isWanted: shards.count === 1 ? undefined : (head, bytes, start) => isOurs(head, bytes, start, parts),
       gone(eventNamespace, name) {
         const row = own.gone(eventNamespace, name);
         if (row !== 0) reconciler.eventGone(row);
@@ -75,6 +83,13 @@ export function eventInformer({ informing, namespace, own, reconciler, reporter 
   return informer;
 }
 
+/** An event of a shard that we read, or one that we wrote of another for what we were sent. */
+function isOurs({ name }: ObjectHead, bytes: Buffer, start: number, { own, shards }: CoreInformersParts): boolean {
+  if (!shards.isPartial || own.isHeard(name)) return true;
+  const shard = shardOfBytes(bytes, start, shards);
+  return shard === undefined || shards.reads(shard);
+}
+
 /** Pods, for their owners: metadata only. Of all namespaces, or of the named ones by an informer each. */
 export function podInformers(parts: CoreInformersParts, watched: readonly string[] | undefined): readonly Informer[] {
   const informers: readonly Informer[] = (watched ?? [undefined]).map((namespace) =>
@@ -86,7 +101,7 @@ export function podInformers(parts: CoreInformersParts, watched: readonly string
 }
 
 function podInformer(
-  { informing, pods, reporter, reconciler }: CoreInformersParts,
+  { informing, pods, reporter, reconciler, shards, needsAllPods }: CoreInformersParts,
   namespace: string | undefined,
   listed: () => void,
 ): Informer {
@@ -100,6 +115,7 @@ function podInformer(
       },
       gone: (podNamespace, name) => pods.remove(podNamespace, name),
       listingComplete: listed,
+      isWanted: shards.count === 1 || needsAllPods ? undefined : (head) => shards.readsNamespace(head.namespace),
     },
   );
   reporter.watch(resource, informer);

@@ -14,10 +14,11 @@ import { readContextsOf, sourcesOn } from './config/read-contexts.ts';
 import { ruleSettings } from './config/rules-schema.ts';
 import type { Config } from './config/schema.ts';
 import { configMapNamespaces } from './config/schema.ts';
-import { dueMs, waitsOf } from './config/waits.ts';
+import { waitsOf } from './config/waits.ts';
 import type { ConfigListener } from './config/watch.ts';
 import { absentPaths, sourcesWithRoute } from './config/webhook-routes.ts';
 import { configReload } from './config-reload.ts';
+import { gaugesOf } from './daemon-gauges.ts';
 import type { DaemonTiming } from './daemon-timing.ts';
 import { startProbeServer } from './http/server.ts';
 import { Inputs } from './inputs.ts';
@@ -32,10 +33,9 @@ import type { Clock } from './lib/clock.ts';
 import { Books } from './pipeline/books.ts';
 import { Breaker } from './pipeline/breaker.ts';
 import { EventIndex } from './pipeline/event-index.ts';
-import { Lifecycle, staleCounts } from './pipeline/lifecycle.ts';
+import { Lifecycle } from './pipeline/lifecycle.ts';
 import { LiveRules } from './pipeline/live-rules.ts';
 import { Misplaced } from './pipeline/misplaced.ts';
-import { openEvents } from './pipeline/open-events.ts';
 import { OwnEvents } from './pipeline/own-events.ts';
 import { Pace } from './pipeline/pace.ts';
 import { Placement } from './pipeline/placement.ts';
@@ -43,10 +43,11 @@ import { Reconciler } from './pipeline/reconciler.ts';
 import { ReportHealth } from './pipeline/report-health.ts';
 import { ReportTable } from './pipeline/report-table.ts';
 import { isSentKey, sentKind } from './pipeline/sent-reports.ts';
+import type { Shard } from './pipeline/shards.ts';
+import { Shards } from './pipeline/shards.ts';
 import { Sweeper } from './pipeline/sweeper.ts';
 import { WorkQueue } from './pipeline/work-queue.ts';
 import { WriteBudget } from './pipeline/write-budget.ts';
-import type { GateCause } from './pipeline/write-gates.ts';
 import { WriteGates } from './pipeline/write-gates.ts';
 import { Writer } from './pipeline/writer.ts';
 import { channelsOf } from './sources/channels.ts';
@@ -100,8 +101,12 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const { namespace, cluster } = config.events;
   const monotonicMs = () => clock.monotonicMs();
   const sources = sourcesOn(config, parts.sources);
+  const withRoute = sourcesWithRoute(config, sources);
+  const needsAllPods = withRoute.length > 0;
+  let isStopping = false;
 
   // State: what is known, wanted and owed.
+  const shards = new Shards(config.leaderElection.shards);
   const index = new EventIndex();
   const reports = new ReportTable();
   const books = new Books();
@@ -118,12 +123,21 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     signalTest(sources),
     (event, text) => reporter.malformedMute(event, text),
     placement,
+    shards,
   );
   const queue = new WorkQueue(config.queue, monotonicMs);
   let webhooks: Webhooks | undefined;
 
   // Telemetry reads the state at each scrape.
-  const metrics = createMetrics(sources, gauges(), parts.version);
+  const gauges = gaugesOf({
+    config,
+    sources,
+    now: () => clock.now(),
+    state: () => ({ index, reports, books, queue, own, inputs, budget, gates, health, logger, reporter, misplaced }),
+    webhooks: () => webhooks,
+    isReady: () => notReady() === undefined,
+  });
+  const metrics = createMetrics(sources, gauges, parts.version);
   const reporter = new Reporter({ logger, metrics, clock });
   const configReporter = new ConfigReporter({ logger, metrics });
 
@@ -143,15 +157,17 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   });
   const view = clusterView({ namespaces, pods, inputs: () => inputs });
 
+  const mayDecide = (shard: Shard) => leadership.mayDecide(shard);
   const budgeting = keepBudget({
     config,
     index,
+    shards,
     queue,
     books,
     clock,
     namespaceFor: (resource) => placement.namespaceFor(resource),
     timing,
-    isLeading: () => leadership.isLeading,
+    mayWrite: mayDecide,
     isSynced: () => inputs.isSynced,
     isRead: () => inputs.isRead,
     unfold: (row) => reconciler.unfold(row),
@@ -165,14 +181,17 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     reports,
     queue,
     books,
-    lookUpPod: (podNamespace, name) => pods.lookUp(podNamespace, name),
+    // Of other shards they may not be read: what is reported there is other replicas' to name.
+    lookUpPod: (podNamespace, name) =>
+      needsAllPods || shards.readsNamespace(podNamespace) ? pods.lookUp(podNamespace, name) : 'none',
     judge: rules.judge,
     namespaceFor: (resource) => placement.namespaceFor(resource),
     cluster: cluster === '' ? undefined : cluster,
     health,
     view,
     admission: budget,
-    mayWrite: () => leadership.isLeading,
+    mayWrite: mayDecide,
+    shards,
     markDirty(object, reason, afterMs) {
       // What was sent cannot be read again: the next one that is sent decides.
       if (isSentKey(object.key)) return;
@@ -211,7 +230,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     clock,
     placement,
     concurrency: config.writes.inFlight,
-    mayWrite: () => leadership.isLeading,
+    mayWrite: (shard) => leadership.mayWrite(shard),
     observer: {
       ended(intent, ending) {
         reporter.ended(intent, ending, monotonicMs(), index.muted.has(index.find(intent.key), clock.now()));
@@ -234,9 +253,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     ...parts,
     asking,
     registry: metrics.registry,
-    writer,
-    budget,
-    reconciler,
+    ...{ shards, index, own, queue, writer, budget, reconciler },
+    inputs: () => inputs,
     readSignals: () => inputs.retellSignals(),
     lookSoon: () => sweeper.soon(),
   });
@@ -248,6 +266,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     discoveryMs: timing?.discoveryMs ?? discoveryMs,
     namespace: isAnywhere ? undefined : namespace,
     own,
+    shards,
+    needsAllPods,
     pods,
     namespaces,
     reconciler,
@@ -273,7 +293,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     waits,
     kindState: (kind) => (kind === sentKind ? { kind: 'sent' } : inputs.kindState(kind)),
     handBack: (record) => reconciler.handBack(record),
-    mayWrite: () => leadership.isLeading,
+    mayWrite: mayDecide,
     unverifiedMs: config.lifecycle.unverifiedDays * millisecondsPerDay,
   });
   const misplaced = new Misplaced({
@@ -281,6 +301,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     own,
     queue,
     placement,
+    mayWrite: mayDecide,
     changed: (count) => reporter.misplaced(count),
     more: () => sweeper.soon(),
   });
@@ -291,10 +312,9 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     sweep() {
       if (!inputs.isLive) return;
       lifecycle.sweep({ now: clock.now(), monotonicMs: monotonicMs() });
-      if (isAnywhere && leadership.isLeading) misplaced.sweep(monotonicMs());
+      if (isAnywhere) misplaced.sweep(monotonicMs());
     },
   });
-  const withRoute = sourcesWithRoute(config, sources);
   if (withRoute.length > 0) {
     const { startWebhooks } = await import('./webhooks.ts');
     webhooks = await startWebhooks({
@@ -324,8 +344,9 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   writer.start();
   sweeper.start();
   budgeting.start();
-  inputs.start();
-  leadership.start();
+  // With several shards it is the election that says what to read.
+  if (shards.count === 1) inputs.start();
+  const placed = leadership.start().then(() => (isStopping || shards.count === 1 ? undefined : inputs.start()));
   rules.start();
   const unwatchConfig = parts.watchConfig?.(
     configReload({ started: config, sources, rules, reporter: configReporter, logger }),
@@ -342,6 +363,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     port: probes.port,
     webhookPort: webhooks?.port,
     async stop() {
+      isStopping = true;
       webhooks?.stopAccepting();
       sweeper.stop();
       unwatchConfig?.();
@@ -352,6 +374,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       await webhooks?.close();
       await writer.stop();
       await leadership.stop();
+      await placed;
       await inputs.stopEvents();
       await client.close();
       await probes.close();
@@ -363,33 +386,5 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   function notReady(): string | undefined {
     if (!inputs.isSynced) return 'the first listing is not complete';
     return queue.isFull ? 'the queue is full' : undefined;
-  }
-
-  function gauges() {
-    return {
-      books: () => books.balance(),
-      isReady: () => notReady() === undefined,
-      isQueueFull: () => queue.isFull,
-      queueItems: () => queue.items,
-      queueBytes: () => queue.bytes,
-      dirtyReports: () => inputs.dirtyReports,
-      ownEvents: () => index.size,
-      openEvents: () => openEvents(index, dueMs(config), clock.now()),
-      foreignEvents: () => own.foreignCount,
-      mutedEvents: () => index.muted.count(clock.now()),
-      misplacedEvents: () => misplaced.count,
-      reports: () => reports.objects,
-      budget: () => budget.state,
-      gates: (cause: GateCause) => gates.count(cause),
-      droppedLogLines: () => logger.dropped(),
-      staleEvents: () => staleCounts(index),
-      haltedChannels: () => health.halted().length,
-      informers: () => reporter.informers(),
-      tools: () =>
-        sources.map(({ name }) => ({
-          tool: name,
-          isActive: inputs.isServed(name) || webhooks?.hasSpoken(name) === true,
-        })),
-    };
   }
 }

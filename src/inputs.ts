@@ -38,6 +38,7 @@ export class Inputs {
   #isOpen = false;
   #isStopped = false;
   #wasSynced = false;
+  readonly #opened = Promise.withResolvers<void>();
 
   constructor(parts: InputsParts) {
     const { informing, reporter } = parts;
@@ -119,6 +120,47 @@ export class Inputs {
     await this.#events.stop();
   }
 
+  /** Resolves when own events, Namespaces and Pods were listed once. */
+  opened(): Promise<void> {
+    return this.#opened.promise;
+  }
+
+  /**
+   * More shards are read from now on: own events first, then Pods, then reports. Resolves when what reports are judged by is
+   * known, and their listings began.
+   */
+  async widen(): Promise<void> {
+    this.#reports.beginWidening();
+    await this.#events.widen(false);
+    const { sources, needsAllPods } = this.#parts;
+    const needsPods = sources.some((source) => source.needsPods) && !needsAllPods;
+    if (needsPods) await Promise.all(this.#pods.map((pods) => pods.widen(false)));
+    this.#reports.widen();
+  }
+
+  /** Fewer shards are read from now on: forgets which reports of the others are there. Gives their keys. */
+  narrowReports(): string[] {
+    const { shards, needsAllPods, pods } = this.#parts;
+    const isUnread = (key: string) => !shards.readsNamespace(key.slice(0, key.indexOf('/')));
+    for (const informer of needsAllPods ? [] : this.#pods) {
+      for (const key of informer.narrow(isUnread)) {
+        const slash = key.indexOf('/');
+        pods.forget(key.slice(0, slash), key.slice(slash + 1));
+      }
+    }
+    return this.#reports.narrow();
+  }
+
+  /** The same of own events, once those were forgotten that nothing here is about. */
+  narrowEvents(): void {
+    this.#events.narrow((key) => !this.#parts.own.isHeard(key.slice(key.indexOf('/') + 1)));
+  }
+
+  /** Whether the report is not read any more. */
+  isUnread(key: string): boolean {
+    return this.#reports.isUnread(key);
+  }
+
   /** Has every report read again. */
   retell(): void {
     this.#reports.retell();
@@ -163,6 +205,7 @@ export class Inputs {
     const needsPods = this.#parts.sources.some((source) => source.needsPods);
     if (needsPods && !this.#isStopped) await Promise.all(this.#pods.map(listOnce));
     this.#isOpen = true;
+    this.#opened.resolve();
     if (!this.#isStopped) this.#reports.follow(this.#served);
   }
 }

@@ -13,6 +13,7 @@ import { LookAgain } from './pipeline/look-again.ts';
 import type { Reconciler } from './pipeline/reconciler.ts';
 import type { ObjectKey } from './pipeline/report-table.ts';
 import { parseObjectKey } from './pipeline/report-table.ts';
+import type { Shards } from './pipeline/shards.ts';
 import type { WorkQueue } from './pipeline/work-queue.ts';
 import { resourceIntakes } from './sources/intakes.ts';
 import { hasSignals } from './sources/natures.ts';
@@ -29,6 +30,7 @@ export interface ReportInformersParts {
   readonly configMapNamespaces: readonly string[];
   readonly informer: Pick<InformerOptions, 'client' | 'clock' | 'random' | 'timing'>;
   readonly reconciler: Reconciler;
+  readonly shards: Shards;
   readonly books: Books;
   readonly queue: WorkQueue;
   readonly dirty: () => DirtyReports;
@@ -140,6 +142,28 @@ export class ReportInformers {
     for (const one of this.#watched) if (owners.has(one.owner)) one.retell();
   }
 
+  /** More shards are read from now on: nothing is complete until widen() was called. */
+  beginWidening(): void {
+    for (const one of this.#watched) one.beginWidening();
+  }
+
+  /** Lists what is read now. */
+  widen(): void {
+    for (const one of this.#watched) one.widen();
+  }
+
+  /** Forgets what is not read any more, and gives its keys. */
+  narrow(): ObjectKey[] {
+    return this.#watched.flatMap((one) => one.narrow());
+  }
+
+  /** Whether the object is not read any more. */
+  isUnread(key: ObjectKey): boolean {
+    const { namespace } = parseObjectKey(key);
+    const covering = this.#watched.filter((one) => one.covers(key));
+    return covering.length > 0 && covering.every((one) => one.isUnread(namespace));
+  }
+
   /** Reads a report anew; undefined when it is gone. */
   reread(key: ObjectKey): Promise<RawDocument | undefined> {
     return this.#find(key).reread(key);
@@ -164,7 +188,8 @@ export class ReportInformers {
         if (!isWanted || !intake.versions.some((version) => versions.includes(version))) continue;
         if (this.#watched.some(({ collection }) => collection.group === group && collection.kind === kind)) continue;
         const { versions: known, endsAs } = intake;
-        const collection = { group, versions: known, resource, kind, namespaced, endsAs };
+        const speaksForOthers = true as const;
+        const collection = { group, versions: known, resource, kind, namespaced, endsAs, speaksForOthers };
         this.#watchSource(source, collection, intake.format);
         this.#settle(source.name);
       }
@@ -203,8 +228,17 @@ export class ReportInformers {
     const lookAgain = (key: ObjectKey, at: Date | undefined) => this.#lookAgain.set(key, at);
     const changed = () => this.#settle(owner);
     const { reportEnded: ended } = this.#parts;
-    const rest = { informer, queue, reporter, clock, dirty, relistMs, lookAgain, changed, ended };
+    const isRead = this.#readingOf(owner, collection);
+    const rest = { informer, queue, reporter, clock, dirty, relistMs, lookAgain, changed, ended, isRead };
     this.#watched.push(new WatchedReports({ owner, collection, intake, ...rest }));
+  }
+
+  /** Which namespaces of a collection are read, where those of other shards mean nothing here. */
+  #readingOf(owner: string, { namespaced, speaksForOthers = [] }: WatchedCollection) {
+    const { shards, context } = this.#parts;
+    const isAboutAny = !namespaced || speaksForOthers === true || owner === configMapOwner;
+    if (shards.count === 1 || isAboutAny || context(owner).isTrusted !== undefined) return undefined;
+    return (namespace: string) => speaksForOthers.includes(namespace) || shards.readsNamespace(namespace);
   }
 
   /** Absence means something once everything that the owner has on the server was read. */

@@ -34,6 +34,7 @@ export interface WatchedCollection {
   readonly isAggregated?: boolean | undefined;
   readonly endsAs?: OwnEnd | undefined;
   readonly standing?: ((metadata: RawDocument) => Standing | undefined) | undefined;
+  readonly speaksForOthers?: true | readonly string[] | undefined;
   /** What tells it from another selection of the same resource, in logs and metrics. */
   readonly selection?: string | undefined;
 }
@@ -57,6 +58,8 @@ export interface WatchedReportsParts {
   readonly dirty: () => DirtyReports;
   /** How long until a weak watch is checked by a listing. */
   readonly relistMs: number;
+  /** Whether objects of a namespace are read; absent: all are. */
+  readonly isRead?: ((namespace: string) => boolean) | undefined;
   lookAgain(key: ObjectKey, at: Date | undefined): void;
   /** Its state, or what is known of it, changed. */
   changed(): void;
@@ -81,6 +84,7 @@ export class WatchedReports {
   readonly #superseded = new Set<number>();
   #changedMs: number;
   #relist: NodeJS.Timeout | undefined;
+  #isWidening = false;
 
   constructor(parts: WatchedReportsParts) {
     const { collection, clock } = parts;
@@ -103,7 +107,7 @@ export class WatchedReports {
 
   /** Whether what every object says is known. */
   get isRead(): boolean {
-    return this.#informer.isSynced && this.#unread.size === 0;
+    return this.#informer.isSynced && this.#unread.size === 0 && !this.#isWidening;
   }
 
   /** Whether the object that a key names belongs to this collection. */
@@ -137,6 +141,33 @@ export class WatchedReports {
     this.#informer.retell();
   }
 
+  /** More is to be read than before: what is known is not all, until widen() was called and listed it. */
+  beginWidening(): void {
+    this.#isWidening = true;
+    this.#parts.changed();
+  }
+
+  /** Lists what is read now. What all read is told again, since more of it means something. */
+  widen(): void {
+    this.#isWidening = false;
+    void this.#informer.widen(this.#parts.isRead === undefined);
+  }
+
+  /** Forgets what is not read any more, and gives its keys. */
+  narrow(): ObjectKey[] {
+    if (this.#parts.isRead === undefined) return [];
+    const keys = this.#informer.narrow((key) => this.isUnread(key.slice(0, key.indexOf('/'))));
+    return keys.map((key) => {
+      const slash = key.indexOf('/');
+      return this.#drop(this.#keyOf(key.slice(0, slash), key.slice(slash + 1)));
+    });
+  }
+
+  /** Whether objects of the namespace are not read. */
+  isUnread(namespace: string): boolean {
+    return this.#parts.isRead?.(namespace) === false;
+  }
+
   /** Reads an object anew; undefined when it is gone. */
   async reread(key: ObjectKey): Promise<RawDocument | undefined> {
     const { namespace, name } = parseObjectKey(key);
@@ -148,6 +179,7 @@ export class WatchedReports {
   take(key: ObjectKey, document: RawDocument | undefined): void {
     const { intake, lookAgain } = this.#parts;
     const { namespace } = parseObjectKey(key);
+    if (this.isUnread(namespace)) return;
     if (document === undefined) intake.gone(key);
     const at = document === undefined ? undefined : intake.read(key, namespace, document);
     lookAgain(key, at);
@@ -160,7 +192,7 @@ export class WatchedReports {
   }
 
   #makeInformer(): Informer {
-    const { collection, informer, reporter, queue } = this.#parts;
+    const { collection, informer, reporter, queue, isRead } = this.#parts;
     const { isReadOneByOne } = collection;
     const label = labelOf(collection);
     const made = new Informer(
@@ -182,6 +214,7 @@ export class WatchedReports {
         malformed: (message) => reporter.malformedLine(label, message),
         corrected: (cause, keys) => reporter.relistCorrected(label, cause, keys),
         room: () => queue.room(),
+        isWanted: isRead === undefined ? undefined : (head) => isRead(head.namespace),
       },
     );
     reporter.watch(label, made);
@@ -205,6 +238,13 @@ export class WatchedReports {
     this.take(key, undefined);
     this.#prefer(this.#preferred.gone(key));
     if (this.#there.delete(hash52(key))) this.#parts.ended();
+  }
+
+  #drop(key: ObjectKey): ObjectKey {
+    this.#parts.dirty().forget(key);
+    this.#parts.lookAgain(key, undefined);
+    this.#there.delete(hash52(key));
+    return key;
   }
 
   /** Reads what is to be read, in its turn, and forgets what is not. */

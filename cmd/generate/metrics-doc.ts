@@ -58,7 +58,8 @@ function registryOfDaemon(): Registry {
     { endpoints: [], statuses: [] },
     nothing as Parameters<typeof createWebhookMetrics>[2],
   );
-  new LeaderReporter({ logger, registry, identity: '', isLeading: () => true, members: () => 1 });
+  const shards = () => ({ total: 1, read: 1, led: 1 });
+  new LeaderReporter({ logger, registry, identity: '', isLeading: () => true, members: () => 1, shards });
   return registry;
 }
 

@@ -21,7 +21,7 @@ const everything: AccessSettings = {
   placement: 'central',
   migrate: false,
   configMapNamespaces: ['NAMED'],
-  leases: leaderLeases(2),
+  leases: leaderLeases({ replicas: 2 }),
 };
 
 /** The text of RBAC.md. */

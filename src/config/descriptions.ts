@@ -75,9 +75,11 @@ export const descriptions: Readonly<Record<string, string>> = {
   'audit.secretReaders': 'Users (patterns) whose reads of Secrets are routine, besides those of kube-system.',
   'audit.ownAccounts':
     'Users (patterns) that zen-watcher itself is: `system:serviceaccount:<events.namespace>:zen-watcher` where nothing is said.',
-  leaderElection: 'Several replicas, of which one writes (replicas.md).',
+  leaderElection: 'Several replicas, of which one writes, or one in each shard (replicas.md).',
   'leaderElection.enabled': 'Off, this process writes without asking anybody: for one replica only.',
   'leaderElection.replicas': 'The most replicas at a time, also during a rollout: each has a Lease of its own.',
+  'leaderElection.shards':
+    'Into so many parts, by namespace, the work is divided, each with a leader of its own. The same for all replicas.',
   'leaderElection.leaseSeconds': 'So long nobody takes over from a leader that says nothing.',
   'leaderElection.renewDeadlineSeconds':
     'So long after it last asked for its Lease a leader writes; less than the lease.',

@@ -9,6 +9,8 @@ export const leaderElectionSchema = z
     enabled: z._default(z.boolean(), false),
     /** The most replicas at a time, also during a rollout: each has a Lease of its own. */
     replicas: z._default(z.int().check(z.gte(1), z.lte(16)), 4),
+    /** Into so many parts the work is divided, each with a leader of its own. All replicas must say the same. */
+    shards: z._default(z.int().check(z.gte(1), z.lte(16)), 1),
     /** So long nobody takes over from a leader that says nothing. */
     leaseSeconds: z._default(z.int().check(z.gte(1), z.lte(300)), 15),
     /** So long after it last asked for its Lease a leader writes. */
@@ -17,6 +19,11 @@ export const leaderElectionSchema = z
     retrySeconds: z._default(seconds, 2),
   })
   .check(
+    z.superRefine(({ enabled, shards }, context) => {
+      if (shards === 1 || enabled) return;
+      const message = 'several shards need leaderElection.enabled: replicas share them by Leases';
+      context.addIssue({ code: 'custom', path: ['shards'], message });
+    }),
     z.superRefine(({ retrySeconds, renewDeadlineSeconds, leaseSeconds }, context) => {
       if (retrySeconds < renewDeadlineSeconds && renewDeadlineSeconds < leaseSeconds) return;
       const message = 'it must be retrySeconds < renewDeadlineSeconds < leaseSeconds';

@@ -32,6 +32,7 @@ export function readContextsOf(
   const on = reportingSources(config, sources);
   return (source) => {
     const trusted = new Set(config.sources[source]?.trustedSources?.map((word) => word.toLowerCase()));
-    return { isOn: (name) => on.has(name), isTrusted: (producer) => trusted.has(producer.toLowerCase()) };
+    const isOn = (name: string) => on.has(name);
+    return trusted.size === 0 ? { isOn } : { isOn, isTrusted: (producer) => trusted.has(producer.toLowerCase()) };
   };
 }

@@ -55,6 +55,8 @@ export class Informer {
   #isSynced = false;
   readonly #synced = Promise.withResolvers<void>();
   readonly #settled = Promise.withResolvers<void>();
+  /** Those who wait for a listing that began after they asked. */
+  #awaiting: (() => void)[] = [];
 
   constructor(options: InformerOptions, handler: ReflectorHandler) {
     this.#options = options;
@@ -142,6 +144,23 @@ export class Informer {
     this.#reflector?.relist();
   }
 
+  /**
+   * Lists anew for a handler that wants more than before: until that listing is complete, it is not synced. Resolves then, or
+   * when it is known that there can be none now. `isToldAgain`: also what was told already.
+   */
+  widen(isToldAgain: boolean): Promise<void> {
+    this.#isSynced = false;
+    if (isToldAgain) this.retell();
+    else this.#reflector?.widen();
+    if (this.#state.kind === 'absent' || this.#state.kind === 'forbidden') return Promise.resolve();
+    return new Promise((resolve) => this.#awaiting.push(resolve));
+  }
+
+  /** Forgets those of which the handler does not want to hear any more. Gives their keys, `namespace/name`. */
+  narrow(isUnwanted: (key: string) => boolean): string[] {
+    return new ToldObjects(this.#known).forgetAll(isUnwanted);
+  }
+
   /** Ends it for good. Resolves when nothing more will be told. */
   async stop(): Promise<void> {
     this.#isStopped = true;
@@ -189,6 +208,13 @@ export class Informer {
     if (state.kind === 'starting') return;
     this.#handler.stateChanged(state);
     if (state.kind !== 'stale') this.#settled.resolve();
+    if (state.kind === 'absent' || state.kind === 'forbidden') this.#tellAwaiting();
+  }
+
+  #tellAwaiting(): void {
+    const awaiting = this.#awaiting;
+    this.#awaiting = [];
+    for (const resolve of awaiting) resolve();
   }
 
   #watched(): ReflectorHandler {
@@ -202,9 +228,11 @@ export class Informer {
       room: () => handler.room(),
       ...(handler.isKnown === undefined ? {} : { isKnown: (head) => handler.isKnown?.(head) === true }),
       shown: (head) => handler.shown?.(head),
+      isWanted: handler.isWanted,
       listingComplete: (resourceVersion) => {
         this.#isSynced = true;
         this.#synced.resolve();
+        this.#tellAwaiting();
         handler.listingComplete(resourceVersion);
       },
       stateChanged: (state) => this.#change(state),

@@ -2,6 +2,7 @@
  * Leases on the server (coordination.k8s.io/v1). A Role can only name the Leases that a PUT makes: a POST cannot be
  * restricted by name. So a Lease that is not there is made by a PUT, which needs the verbs create and update.
  */
+import type { Fields } from '../lib/fields.ts';
 import { asFields, asNumber, asText, at } from '../lib/fields.ts';
 import { parseRecord } from '../lib/json.ts';
 import type { KubeClient } from './client.ts';
@@ -19,6 +20,8 @@ export interface LeaseRecord {
   readonly renewTime: string;
   /** How often its holder changed. */
   readonly leaseTransitions: number;
+  /** What its holder says besides, by the last part of the annotations' names. */
+  readonly notes?: Readonly<Record<string, string>>;
 }
 
 /** A Lease as the server has it. */
@@ -41,6 +44,7 @@ export interface LeaseStore {
 
 const group = 'coordination.k8s.io';
 const resource = 'leases';
+const notePrefix = 'zen.kube-zen.io/';
 
 /** The Leases of a namespace. */
 export function leasesIn(namespace: string): Collection {
@@ -68,8 +72,10 @@ export class KubeLeaseStore implements LeaseStore {
 
   async write(name: string, record: LeaseRecord, current: StoredLease | undefined): Promise<StoredLease> {
     const object = current?.object ?? { metadata: { name, namespace: this.#namespace } };
-    const spec = { ...asFields(object['spec']), ...record };
-    const body = JSON.stringify({ ...object, apiVersion: `${group}/v1`, kind: 'Lease', spec });
+    const { notes, ...said } = record;
+    const spec = { ...asFields(object['spec']), ...said };
+    const metadata = notes === undefined ? object['metadata'] : annotated(asFields(object['metadata']), notes);
+    const body = JSON.stringify({ ...object, apiVersion: `${group}/v1`, kind: 'Lease', metadata, spec });
     const path = pathOf(leasesIn(this.#namespace), { name });
     try {
       return asLease((await this.#client.request({ method: 'PUT', path, verb: 'update', resource, body })).body);
@@ -79,6 +85,17 @@ export class KubeLeaseStore implements LeaseStore {
       throw new KubeError({ status: 409, reason: 'Conflict', message: error.message, cause: error });
     }
   }
+}
+
+function annotated(metadata: Fields | undefined, notes: Readonly<Record<string, string>>): Fields {
+  const ours = Object.entries(notes).map(([name, text]) => [`${notePrefix}${name}`, text]);
+  return { ...metadata, annotations: { ...asFields(metadata?.['annotations']), ...Object.fromEntries(ours) } };
+}
+
+function notesOf(annotations: Fields = {}): Pick<LeaseRecord, 'notes'> {
+  const ours = Object.entries(annotations).filter(([name]) => name.startsWith(notePrefix));
+  if (ours.length === 0) return {};
+  return { notes: Object.fromEntries(ours.map(([name, text]) => [name.slice(notePrefix.length), asText(text) ?? ''])) };
 }
 
 function asLease(body: Buffer): StoredLease {
@@ -95,6 +112,7 @@ function asLease(body: Buffer): StoredLease {
       acquireTime: asText(at(spec, 'acquireTime')) ?? '',
       renewTime: asText(at(spec, 'renewTime')) ?? '',
       leaseTransitions: asNumber(at(spec, 'leaseTransitions')) ?? 0,
+      ...notesOf(asFields(at(object, 'metadata', 'annotations'))),
     },
   };
 }

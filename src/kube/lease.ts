@@ -42,6 +42,10 @@ export interface LeaseParts {
   lost?(end: LeaseEnd): void;
   /** An attempt to get or renew it failed for another reason than that somebody was faster. */
   failed?(message: string): void;
+  /** Whether it is to be taken, which has been free for so long. Absent: always. */
+  wants?(freeMs: number): boolean;
+  /** What is said on it besides at each renewal. */
+  notes?(): Readonly<Record<string, string>>;
 }
 
 /** A record may say anything; no term that we know of is longer. */
@@ -89,9 +93,24 @@ export class Lease {
     return this.#isFree(record) ? undefined : record.holderIdentity;
   }
 
+  /** Whether what was last read or written of it is all that we know to have happened. */
+  get isSeen(): boolean {
+    return this.#isKnown;
+  }
+
+  /** What its holder says on it, if anybody holds it. */
+  get notes(): Readonly<Record<string, string>> {
+    return this.#known?.record.notes ?? {};
+  }
+
   /** Begins to try for it, and to renew it, until stop(). */
   start(): void {
     this.#running ??= this.#run();
+  }
+
+  /** Gives it back while it is ours. It is tried for again as soon as it is wanted. Does not throw. */
+  async giveBack(): Promise<void> {
+    await this.#release();
   }
 
   /** Ends it; a Lease that is ours is released, so that others need not wait. Does not throw. */
@@ -122,6 +141,7 @@ export class Lease {
     try {
       if (!this.isHeld || !this.#isKnown) await this.#read();
       if (this.#isStopping || (this.#known !== undefined && !this.#isFree(this.#known.record))) return;
+      if (!this.#isHeld && !this.#isWanted()) return;
       const startedMs = clock.monotonicMs();
       const startedAt = clock.now();
       this.#isKnown = false;
@@ -178,6 +198,15 @@ export class Lease {
     );
   }
 
+  #isWanted(): boolean {
+    const { clock, wants } = this.#parts;
+    if (wants === undefined) return true;
+    const record = this.#known?.record;
+    const isTaken = record !== undefined && record.holderIdentity !== '';
+    const freeMs = isTaken ? -this.#freeInMs(record) : clock.monotonicMs() - this.#observedAtMs;
+    return wants(Math.max(0, freeMs));
+  }
+
   #freeInMs({ leaseDurationSeconds }: LeaseRecord): number {
     const { clock, timing } = this.#parts;
     const isSaid = leaseDurationSeconds > 0 && leaseDurationSeconds <= longestLeaseSeconds;
@@ -189,7 +218,9 @@ export class Lease {
     const { identity, timing } = this.#parts;
     const before = this.#known?.record;
     const isOurs = before?.holderIdentity === identity;
+    const notes = this.#parts.notes?.();
     return {
+      ...(notes === undefined ? {} : { notes }),
       holderIdentity: identity,
       leaseDurationSeconds: timing.leaseSeconds,
       acquireTime: isOurs && before.acquireTime !== '' ? before.acquireTime : microTime(now),

@@ -1,4 +1,5 @@
 /** Which version of which object a line of a watch is about, read from its bytes: most lines about our own events are echoes. */
+import { membersAt, plainTextAt } from '../lib/json-slices.ts';
 
 /** What a line is about. */
 export interface ObjectHead {
@@ -32,4 +33,33 @@ export function objectHead(line: Buffer): ObjectHead | undefined {
 
 function startsWith(line: Buffer, head: Buffer): boolean {
   return line.length > head.length && line.compare(head, 0, head.length, 0, head.length) === 0;
+}
+
+/** A watch line of which only the head was read. */
+export interface GlancedLine {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  readonly head: ObjectHead;
+  /** Where the object begins in the line. */
+  readonly start: number;
+}
+
+/** The head of a watch line, in whatever order its members stand; undefined where it has to be parsed. */
+export function glanceAtLine(line: Buffer): GlancedLine | undefined {
+  const [typeAt = -1, objectAt = -1] = membersAt(line, 0, ['type', 'object']) ?? [];
+  const type = plainTextAt(line, typeAt);
+  if (type !== 'ADDED' && type !== 'MODIFIED' && type !== 'DELETED') return undefined;
+  const head = glanceAtObject(line, objectAt);
+  return head === undefined ? undefined : { type, head, start: objectAt };
+}
+
+/** The head of the object that begins there; undefined where it has to be parsed. One without a namespace has to be. */
+export function glanceAtObject(bytes: Buffer, start: number): ObjectHead | undefined {
+  const [metadataAt = -1] = membersAt(bytes, start, ['metadata']) ?? [];
+  const [namespaceAt = -1, nameAt = -1, versionAt = -1] =
+    membersAt(bytes, metadataAt, ['namespace', 'name', 'resourceVersion']) ?? [];
+  const namespace = plainTextAt(bytes, namespaceAt);
+  const name = plainTextAt(bytes, nameAt);
+  const resourceVersion = plainTextAt(bytes, versionAt);
+  if (namespace === undefined || name === undefined || resourceVersion === undefined) return undefined;
+  return namespace === '' || name === '' || resourceVersion === '' ? undefined : { namespace, name, resourceVersion };
 }

@@ -1,11 +1,14 @@
 /** Lists a collection page by page, the size of the pages following the size of the objects. */
 import { parseRecord } from '../lib/json.ts';
+import { sliceList } from '../lib/json-slices.ts';
 import type { KubeClient } from './client.ts';
 import { KubeError } from './kube-error.ts';
 import type { KubeObject } from './kube-object.ts';
 import { isKubeObject } from './kube-object.ts';
+import { glanceAtObject } from './object-head.ts';
 import type { Collection } from './paths.ts';
 import { pathOf } from './paths.ts';
+import type { IsWanted } from './watch.ts';
 import type { WholeAnswer } from './whole-answer.ts';
 
 export interface PagedListOptions {
@@ -33,10 +36,13 @@ const maximumPageItems = 500;
 
 export class PagedList {
   readonly #options: PagedListOptions;
+  readonly #isWanted: IsWanted | undefined;
   #limit = firstPageItems;
 
-  constructor(options: PagedListOptions) {
+  /** `isWanted`: items that are not are left out, unparsed where that can be seen. */
+  constructor(options: PagedListOptions, isWanted?: IsWanted) {
     this.#options = options;
+    this.#isWanted = isWanted;
   }
 
   /** Throws KubeError; 410 when the listing took longer than the server remembers: start again. */
@@ -44,8 +50,8 @@ export class PagedList {
     let continueToken: string | undefined;
     do {
       const answer = await this.#page(continueToken, signal);
-      const { items, resourceVersion, next } = parsePage(answer.body);
-      this.#adapt(answer.body.length, items.length);
+      const { items, count, resourceVersion, next } = parsePage(answer.body, this.#isWanted);
+      this.#adapt(answer.body.length, count);
       if (next !== undefined && next === continueToken) throw malformed('the listing goes round in circles');
       continueToken = next;
       const named = items.filter(isKubeObject);
@@ -92,20 +98,53 @@ export class PagedList {
 }
 
 interface ListBody {
+  /** Those that are wanted, of so many. */
   readonly items: readonly unknown[];
+  readonly count: number;
   readonly resourceVersion: string;
   /** The token of the next page. */
   readonly next: string | undefined;
 }
 
-function parsePage(body: Buffer): ListBody {
-  const { items, metadata } = parseRecord(body) ?? {};
+function parsePage(body: Buffer, isWanted: IsWanted | undefined): ListBody {
+  const wanted = isWanted === undefined ? undefined : readWanted(body, isWanted);
+  const { items, metadata } = wanted ?? parseRecord(body) ?? {};
   const { resourceVersion, continue: next } = (metadata ?? {}) as { resourceVersion?: unknown; continue?: unknown };
   // Some servers write `items: null` for an empty list. No items at all is no list, and by it everything would be gone.
   if ((items !== null && !Array.isArray(items)) || typeof resourceVersion !== 'string' || resourceVersion === '') {
     throw malformed('the answer is no Kubernetes list');
   }
-  return { items: items ?? [], resourceVersion, next: typeof next === 'string' && next !== '' ? next : undefined };
+  return {
+    items: items ?? [],
+    count: wanted?.count ?? items?.length ?? 0,
+    resourceVersion,
+    next: typeof next === 'string' && next !== '' ? next : undefined,
+  };
+}
+
+interface WantedList {
+  readonly metadata: unknown;
+  readonly items: readonly unknown[];
+  /** How many items it has with the others. */
+  readonly count: number;
+  readonly [member: string]: unknown;
+}
+
+/** The list with its wanted items alone; undefined where the answer has to be parsed as a whole. */
+function readWanted(body: Buffer, isWanted: IsWanted): WantedList | undefined {
+  const slices = sliceList(body, 0);
+  if (slices === undefined) return undefined;
+  const around = Buffer.concat([
+    body.subarray(0, slices.list.start),
+    Buffer.from('[]'),
+    body.subarray(slices.list.end),
+  ]);
+  const items = slices.items.flatMap(({ start, end }) => {
+    const head = glanceAtObject(body, start);
+    if (head !== undefined && !isWanted(head, body, start)) return [];
+    return [parseRecord(body.subarray(start, end))];
+  });
+  return { metadata: parseRecord(around)?.['metadata'], items, count: slices.items.length };
 }
 
 function malformed(message: string): KubeError {

@@ -66,6 +66,11 @@ export class PodOwners {
     if (owner !== undefined) this.#departed.set(key, owner);
   }
 
+  /** Other replicas know it from now on. */
+  forget(namespace: string, name: string): void {
+    this.#owners.delete(`${namespace}/${name}`);
+  }
+
   /** The Pod's controller, by its owner reference and pod-template-hash label. */
   lookUp(namespace: string, name: string): PodOwner | 'none' | 'unknown' {
     const key = `${namespace}/${name}`;

@@ -12,6 +12,7 @@
  *  6. A watch that shows no sign of life is given up and resumed.
  *  7. Paged lists wait for the handler's room(); watches never wait.
  *  8. After retell() everything is told once more, from one new listing.
+ *  9. What the handler does not want is not told, and a listing that was under way when that changed does not count.
  */
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/error-message.ts';
@@ -28,7 +29,7 @@ import { pathOf } from './paths.ts';
 import { Recovery } from './recovery.ts';
 import { RelistJudge } from './relist-judge.ts';
 import { ToldObjects } from './told-objects.ts';
-import type { WatchEvent } from './watch.ts';
+import type { Glance, IsWanted, WatchEvent } from './watch.ts';
 import { watchEvents } from './watch.ts';
 
 /** How well a reflector knows its collection. */
@@ -58,6 +59,8 @@ export interface ReflectorHandler {
   isKnown?(head: ObjectHead): boolean;
   /** A version that is known was shown. */
   shown?(head: ObjectHead): void;
+  /** Whether the object means anything here; one that does not is not even parsed, nor told. Absent: everything does. */
+  isWanted?: IsWanted | undefined;
 }
 
 export interface ReflectorOptions {
@@ -121,7 +124,6 @@ export class Reflector {
     this.#options = options;
     this.#timing = { ...defaultTiming, ...options.timing };
     this.#handler = handler;
-    this.#pages = new PagedList(options);
     this.#recovery = new Recovery({ ...this.#timing, clock: options.clock, random: options.random });
     this.#told = new ToldObjects(options.known ?? new Map());
     this.#judge = new RelistJudge(
@@ -133,6 +135,7 @@ export class Reflector {
       },
       this.#told.size > 0,
     );
+    this.#pages = new PagedList(options, this.#handler.isWanted);
   }
 
   /** How many objects are known. */
@@ -157,6 +160,12 @@ export class Reflector {
   relist(): void {
     this.#mustRelist = true;
     this.#round.abort();
+  }
+
+  /** Lists anew, since the handler wants more than before: what it was not told is no fault of the watch. */
+  widen(): void {
+    this.#judge.widened();
+    this.relist();
   }
 
   /** Ends the watch; resolves when nothing more will be told. */
@@ -207,9 +216,10 @@ export class Reflector {
       }
       for (const object of page.items) {
         if (this.#told.see(object)) await orAborted(this.#handler.room(), signal);
-        if (this.#isStopped) return;
+        if (this.#isStopped || this.#mustRelist) return this.#told.abandonListing();
         this.#take(object);
       }
+      if (this.#mustRelist) return this.#told.abandonListing();
       if (page.resourceVersion !== undefined) this.#completeListing(page.resourceVersion, isWhole);
     }
   }
@@ -225,7 +235,7 @@ export class Reflector {
       signal: this.#round.signal,
       maximumLineBytes: this.#options.maximumLineBytes,
       inactivityMs: () => (this.#told.isListing ? this.#timing.listInactivityMs : this.#timing.inactivityMs),
-      ...(this.#handler.isKnown === undefined ? {} : { isKnown: (head) => this.#handler.isKnown?.(head) === true }),
+      glance: this.#glance(),
       opened: () => {
         if (isListing) return this.#beginListing();
         this.#recovery.watching();
@@ -235,6 +245,7 @@ export class Reflector {
     try {
       for await (const event of events) {
         if (this.#isStopped) return;
+        if (this.#mustRelist) return this.#told.abandonListing();
         this.#event(event);
       }
     } finally {
@@ -242,6 +253,12 @@ export class Reflector {
     }
     if (!this.#told.isListing) return;
     throw new KubeError({ status: 0, reason: 'Cut', message: 'the streaming list ended before it was complete' });
+  }
+
+  #glance(): Glance {
+    const { isKnown, isWanted } = this.#handler;
+    if (isWanted === undefined) return isKnown === undefined ? {} : { isKnown: (head) => isKnown(head) };
+    return { isKnown: (head) => this.#told.isTold(head) || isKnown?.(head) === true, isWanted };
   }
 
   #watchPath(isListing: boolean): string {
@@ -272,8 +289,9 @@ export class Reflector {
       this.#recovery.bookmark();
       if (!this.#told.isListing) this.#resourceVersion = event.resourceVersion;
       else if (event.isEndOfInitialEvents) this.#completeListing(event.resourceVersion, true);
-    } else if (event.type === 'KNOWN') {
-      this.#takeKnown(event.head);
+    } else if ('head' in event) {
+      if (event.type === 'KNOWN') this.#takeKnown(event.head);
+      else this.#told.forget(`${event.head.namespace}/${event.head.name}`);
       if (!this.#told.isListing) this.#resourceVersion = event.head.resourceVersion;
     } else {
       if (event.type === 'DELETED') this.#lose(keyOf(event.object));

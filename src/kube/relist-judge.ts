@@ -28,6 +28,7 @@ export class RelistJudge {
   /** Up to which resourceVersion everything had been told when the listing was asked for. */
   #toldUpTo: string | undefined;
   #judging: Promise<void> = Promise.resolve();
+  #isWidened = false;
 
   /** `wasListed`: something is known already, so that the first listing may correct it. */
   constructor(options: RelistJudgeOptions, wasListed: boolean) {
@@ -45,9 +46,16 @@ export class RelistJudge {
     this.#toldUpTo = undefined;
   }
 
+  /** More is wanted from the next listing on: what was never told was not to be told. */
+  widened(): void {
+    this.#isWidened = true;
+  }
+
   /** A whole listing was told; this it showed otherwise than before. */
-  listed(differences: Differences): void {
+  listed(shown: Differences): void {
     const { isAggregated, tell } = this.#options;
+    const differences = this.#isWidened ? new Map([...shown].filter(([, before]) => before !== undefined)) : shown;
+    this.#isWidened = false;
     const at = this.#toldUpTo;
     this.#toldUpTo = undefined;
     if (!this.#wasListed) this.#wasListed = true;

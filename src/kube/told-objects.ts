@@ -1,6 +1,7 @@
 /** What a reflector has told of a collection: keys and resourceVersions, never objects. */
 import type { KubeObject } from './kube-object.ts';
 import { keyOf } from './kube-object.ts';
+import type { ObjectHead } from './object-head.ts';
 
 /** The version of an object that was told but could not be taken in, and of those that a server gives none. */
 const noVersion = '';
@@ -77,6 +78,18 @@ export class ToldObjects {
   forgetVersions(): void {
     this.#forgotten = new Map(this.#told);
     for (const key of this.#told.keys()) this.#told.set(key, noVersion);
+  }
+
+  /** Whether that version of the object was told. */
+  isTold({ namespace, name, resourceVersion }: ObjectHead): boolean {
+    return this.#told.get(`${namespace}/${name}`) === resourceVersion;
+  }
+
+  /** Forgets those of which nobody wants to hear any more, and gives their keys. */
+  forgetAll(isUnwanted: (key: string) => boolean): string[] {
+    const keys = [...this.#told.keys()].filter(isUnwanted);
+    for (const key of keys) this.forget(key);
+    return keys;
   }
 
   /** True when there is someone to whom its end means something. */

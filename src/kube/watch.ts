@@ -9,13 +9,13 @@ import { KubeError } from './kube-error.ts';
 import type { KubeObject } from './kube-object.ts';
 import { isKubeObject } from './kube-object.ts';
 import type { ObjectHead } from './object-head.ts';
-import { objectHead } from './object-head.ts';
+import { glanceAtLine, objectHead } from './object-head.ts';
 
 /** What a watch says. An ERROR event is thrown as the KubeError that it stands for. */
 export type WatchEvent =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: KubeObject }
-  /** A version that is known already: it was not parsed. */
-  | { readonly type: 'KNOWN'; readonly head: ObjectHead }
+  /** A version that is known already, or an object that nobody wants: it was not parsed. */
+  | { readonly type: 'KNOWN' | 'UNWANTED'; readonly head: ObjectHead }
   | { readonly type: 'BOOKMARK'; readonly resourceVersion: string; readonly isEndOfInitialEvents: boolean };
 
 export interface WatchOptions {
@@ -27,11 +27,22 @@ export interface WatchOptions {
   readonly maximumLineBytes?: number | undefined;
   /** Milliseconds without a byte after which the watch is given up; asked anew after every byte. */
   inactivityMs(): number;
-  /** Whether that version of an object is known: its line need not be parsed. */
-  isKnown?(head: ObjectHead): boolean;
+  /** What need not be parsed. */
+  readonly glance: Glance;
   /** The server has answered: it is going to send events. */
   opened(): void;
 }
+
+/** Judges objects by their heads, so that those of which nothing follows are not parsed. */
+export interface Glance {
+  /** Whether that version of an object is known. */
+  isKnown?(head: ObjectHead): boolean;
+  /** Whether the object means anything here. It begins at `start` of the bytes. Absent: everything does. */
+  isWanted?: IsWanted | undefined;
+}
+
+/** Whether an object means anything, by its head and, if need be, by its bytes. */
+export type IsWanted = (head: ObjectHead, bytes: Buffer, start: number) => boolean;
 
 const maximumLineBytes = 64 * 1024 * 1024;
 
@@ -55,9 +66,7 @@ export async function* watchEvents(options: WatchOptions): AsyncGenerator<WatchE
     watchdog.restart(options.inactivityMs());
     const chunks = alive(body, () => watchdog.restart(options.inactivityMs()));
     for await (const line of lines(chunks, options.maximumLineBytes ?? maximumLineBytes)) {
-      const head = options.isKnown === undefined ? undefined : objectHead(line);
-      const isKnown = head !== undefined && options.isKnown?.(head) === true;
-      const event: WatchEvent = isKnown ? { type: 'KNOWN', head } : parseEvent(line);
+      const event = glancedEvent(line, options.glance) ?? parseEvent(line);
       yield event;
       // The end of a listing changes how long silence is normal.
       if (event.type === 'BOOKMARK') watchdog.restart(options.inactivityMs());
@@ -71,6 +80,19 @@ export async function* watchEvents(options: WatchOptions): AsyncGenerator<WatchE
   } finally {
     watchdog.release();
   }
+}
+
+/** The event of a line that need not be parsed. */
+function glancedEvent(line: Buffer, glance: Glance): WatchEvent | undefined {
+  if (glance.isWanted === undefined) {
+    const known = glance.isKnown === undefined ? undefined : objectHead(line);
+    return known !== undefined && glance.isKnown?.(known) === true ? { type: 'KNOWN', head: known } : undefined;
+  }
+  const glanced = glanceAtLine(line);
+  if (glanced === undefined) return undefined;
+  const { type, head, start } = glanced;
+  if (!glance.isWanted(head, line, start)) return { type: 'UNWANTED', head };
+  return type !== 'DELETED' && glance.isKnown?.(head) === true ? { type: 'KNOWN', head } : undefined;
 }
 
 async function* alive(chunks: AsyncIterable<Buffer>, onChunk: () => void): AsyncGenerator<Buffer> {

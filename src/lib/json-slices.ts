@@ -24,6 +24,8 @@ const openBracket = 0x5b;
 const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
+/** What JSON writes in another way, or UTF-8 in more than one byte. */
+const unplain = /[^ -[\]-~]/;
 
 /** The values that stand one after the other, as on the lines of NDJSON; what no value ends in is the last one. */
 export function sliceValues(bytes: Uint8Array): Span[] {
@@ -70,6 +72,44 @@ export function sliceList(bytes: Uint8Array, start: number): ListSlices | undefi
     at = skipSpace(bytes, at + 1);
   }
   return undefined;
+}
+
+/**
+ * Where the values of some members of the object that begins at `start` begin; -1 for one that is not there. Reads no further
+ * than it must. Undefined: it is no object, or broken before all of them were found.
+ */
+export function membersAt(bytes: Buffer, start: number, names: readonly string[]): number[] | undefined {
+  if (bytes[start] !== openBrace) return undefined;
+  const found = names.map(() => -1);
+  let missing = names.length;
+  let at = skipSpace(bytes, start + 1);
+  while (bytes[at] === quote) {
+    const keyEnd = endOfString(bytes, at + 1);
+    const place = names.indexOf(bytes.toString('latin1', at + 1, keyEnd - 1));
+    at = skipSpace(bytes, keyEnd);
+    if (bytes[at] !== colon) return undefined;
+    at = skipSpace(bytes, at + 1);
+    if (place !== -1 && found[place] === -1) {
+      found[place] = at;
+      missing -= 1;
+      if (missing === 0) return found;
+    }
+    const end = endOfValue(bytes, at);
+    if (end === undefined) return undefined;
+    at = skipSpace(bytes, end);
+    if (bytes[at] === comma) at = skipSpace(bytes, at + 1);
+    else return bytes[at] === closeBrace ? found : undefined;
+  }
+  return bytes[at] === closeBrace ? found : undefined;
+}
+
+/** The text that begins there; undefined where that is no text, or one that has to be parsed. */
+export function plainTextAt(bytes: Buffer, start: number): string | undefined {
+  if (bytes[start] !== quote) return undefined;
+  const end = bytes.indexOf(quote, start + 1);
+  if (end === -1) return undefined;
+  const text = bytes.toString('latin1', start + 1, end);
+  return unplain.test(text) ? undefined : text;
 }
 
 function itemsOf(bytes: Uint8Array, open: number): ListSlices | undefined {

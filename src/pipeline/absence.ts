@@ -9,7 +9,8 @@ import type { ClusterView } from './evidence.ts';
 import { endByCluster } from './evidence.ts';
 import type { Holdings, MarkDirty } from './holdings.ts';
 import type { ResolvedIntent } from './intent.ts';
-import { bareIntent, willBeActive } from './intent.ts';
+import { willBeActive } from './intent.ts';
+import { intentOf } from './intent-of-row.ts';
 import type { PodWaits } from './pod-waits.ts';
 import type { ReportObject, ReportRecord, ReportTable } from './report-table.ts';
 import type { WorkQueue } from './work-queue.ts';
@@ -152,7 +153,7 @@ export class Absence {
 
   #intent(row: Row, speaker: ReportRecord, reason: ResolveReason, { now, monotonicMs }: Moment): ResolvedIntent {
     const { index } = this.#parts;
-    const base = bareIntent(index.name(row), index.namespace(row), speaker.partition, monotonicMs);
+    const base = { ...intentOf(index, row, monotonicMs), partition: speaker.partition };
     return { ...base, kind: 'resolved', reason, at: now };
   }
 

@@ -19,6 +19,8 @@ import { isWriting } from './intent.ts';
 import { total } from './levelling.ts';
 import { RefusedSignals } from './refused-signals.ts';
 import { removalIntent } from './removal.ts';
+import { rowsOfShard } from './shard-rows.ts';
+import type { Shard } from './shards.ts';
 import type { Summaries } from './summaries.ts';
 import { isSummaryRow } from './summary-event.ts';
 import type { WorkQueue } from './work-queue.ts';
@@ -28,6 +30,8 @@ export interface BudgetParts {
   readonly queue: WorkQueue;
   readonly books: Books;
   readonly summaries: Summaries;
+  /** The shard whose findings it is about. */
+  readonly shard: Shard;
   /** The greatest number of events. */
   readonly events: number;
   monotonicMs(): number;
@@ -155,8 +159,8 @@ export class Budget implements Admission {
   }
 
   #count(nowMs: number): Census {
-    const { index, queue, events } = this.#parts;
-    const census = takeCensus(index, queue, new Set(this.#undone.values()));
+    const { index, queue, events, shard } = this.#parts;
+    const census = takeCensus(index, queue, new Set(this.#undone.values()), shard);
     this.#signals.addTo(census.counts, nowMs);
     const folded = new Map<string, number>();
     for (const count of census.counts.sorted()) {
@@ -205,11 +209,11 @@ export class Budget implements Admission {
 
   /** Takes the events away of which there are more than planned: those that are not made yet first, then by name. */
   #fold(counts: readonly Count[], plan: BudgetPlan, { counts: all }: Census, moment: Moment): void {
-    const { index, lookSoon } = this.#parts;
+    const { index, lookSoon, shard } = this.#parts;
     const over = new Map<Count, Row[]>();
     for (const [at, count] of counts.entries()) if (count.events > (plan.quotas[at] ?? 0)) over.set(count, []);
     if (over.size === 0) return;
-    for (const row of index.rows()) {
+    for (const row of rowsOfShard(index, shard)) {
       if (index.isFolded(row) || isSummaryRow(index, row)) continue;
       const rows = over.get(all.of(index, row));
       if (rows !== undefined && (index.isActive(row) || this.#isToBeWritten(row))) rows.push(row);
@@ -263,11 +267,11 @@ export class Budget implements Admission {
 
   /** Has reports read again that hold folded findings for which there is room now. */
   #unfold(counts: readonly Count[]): void {
-    const { index, unfold, lookSoon } = this.#parts;
+    const { index, unfold, lookSoon, shard } = this.#parts;
     const open = new Map<Count, number>();
     for (const count of counts) if (count.left > 0 && count.folded > 0) open.set(count, count.left);
     let asked = 0;
-    for (const row of open.size === 0 ? [] : index.rows()) {
+    for (const row of open.size === 0 ? [] : rowsOfShard(index, shard)) {
       if (!index.isFolded(row) || index.isOnServer(row) || index.holders(row) === 0) continue;
       const count = this.#counts?.of(index, row);
       const left = count === undefined ? undefined : open.get(count);

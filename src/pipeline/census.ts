@@ -2,6 +2,8 @@
 import type { Severity } from '../api/words.ts';
 import type { EventIndex, Row } from './event-index.ts';
 import { isWriting } from './intent.ts';
+import { rowsOfShard } from './shard-rows.ts';
+import type { Shard } from './shards.ts';
 import { isSummaryRow } from './summary-event.ts';
 import type { WorkQueue } from './work-queue.ts';
 
@@ -70,8 +72,8 @@ export interface Census {
   readonly comingSummaries: number;
 }
 
-/** Counts everything. `undone`: folded findings whose events may be on the server although nobody has seen them there. */
-export function takeCensus(index: EventIndex, queue: WorkQueue, undone: ReadonlySet<Row>): Census {
+/** Counts everything of a shard. `undone`: folded findings whose events may be on the server although nobody has seen them there. */
+export function takeCensus(index: EventIndex, queue: WorkQueue, undone: ReadonlySet<Row>, shard: Shard): Census {
   const counts = new Counts();
   const resolved: Row[] = [];
   const leaving: Row[] = [];
@@ -79,7 +81,7 @@ export function takeCensus(index: EventIndex, queue: WorkQueue, undone: Readonly
   let used = 0;
   let stored = 0;
   let comingSummaries = 0;
-  for (const row of index.rows()) {
+  for (const row of rowsOfShard(index, shard)) {
     if (!index.isOnServer(row)) {
       if (index.isFolded(row)) {
         if (undone.has(row)) used += 1;

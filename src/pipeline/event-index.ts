@@ -8,24 +8,18 @@
 import type { Severity, StaleReason } from '../api/words.ts';
 import { severities, staleReasons } from '../api/words.ts';
 import type { ParsedName } from './event-name.ts';
-import { formatFingerprintHead, parseName } from './event-name.ts';
+import { formatFingerprintHead, packTail, parseName } from './event-name.ts';
 import type { FindingFacts, StoredState } from './event-state.ts';
 import { Interned } from './interned.ts';
 import { MutedRows } from './muted-rows.ts';
 import { grown } from './packed.ts';
+import { editedFlag, findingFlags, foldedFlag, onServerFlag, podFlag, resolvedFlag, signalFlag } from './row-flags.ts';
 import { RowLists } from './row-lists.ts';
+import type { Shard } from './shards.ts';
 
 /** A row number. 0 is no row. */
 export type Row = number;
 
-const onServerFlag = 1;
-const resolvedFlag = 2;
-const editedFlag = 4;
-const signalFlag = 8;
-const foldedFlag = 16;
-const podFlag = 32;
-/** What clearStored() leaves: it belongs to the finding, not to the object on the server. */
-const findingFlags = signalFlag | foldedFlag | podFlag;
 /** As many different policies and kinds of reports are told apart. */
 const greatestWords = 65_535;
 const fullKeyWords = 5;
@@ -51,6 +45,7 @@ export class EventIndex {
   #describer = new Float64Array(initialRows);
   #since = new Float64Array(initialRows);
   #stale = new Uint8Array(initialRows);
+  #shard = new Uint8Array(initialRows);
   #resourceNamespace = new Uint32Array(initialRows);
   #policy = new Uint32Array(initialRows);
   #reportKind = new Uint16Array(initialRows);
@@ -140,6 +135,11 @@ export class EventIndex {
     return this.#namespaces.word(this.#resourceNamespace[row] ?? 0);
   }
 
+  /** The shard that the finding belongs to. */
+  shard(row: Row): Shard {
+    return this.#shard[row] ?? 0;
+  }
+
   /** The policy that was violated; '' for tools without policies. */
   policy(row: Row): string {
     return this.#policies.word(this.#policy[row] ?? 0);
@@ -178,6 +178,7 @@ export class EventIndex {
   setFacts(row: Row, facts: FindingFacts): void {
     if (!this.isOnServer(row)) this.#severity[row] = severities.indexOf(facts.severity);
     this.#resourceNamespace[row] = this.#namespaces.number(facts.resourceNamespace);
+    this.#shard[row] = facts.shard;
     this.#policy[row] = this.#policies.number(facts.policy);
     this.#reportKind[row] = this.#reportKinds.number(facts.reportKind);
     this.#resource[row] = facts.resourceHash;
@@ -346,6 +347,7 @@ export class EventIndex {
       this.#describer,
       this.#since,
       this.#stale,
+      this.#shard,
       this.#resourceNamespace,
       this.#policy,
       this.#reportKind,
@@ -372,6 +374,7 @@ export class EventIndex {
     this.#describer = grown(this.#describer, capacity);
     this.#since = grown(this.#since, capacity);
     this.#stale = grown(this.#stale, capacity);
+    this.#shard = grown(this.#shard, capacity);
     this.#resourceNamespace = grown(this.#resourceNamespace, capacity);
     this.#policy = grown(this.#policy, capacity);
     this.#reportKind = grown(this.#reportKind, capacity);
@@ -390,9 +393,4 @@ export class EventIndex {
       this.#buckets[bucket] = row;
     }
   }
-}
-
-/** Two bits of the fingerprint and the source's number share a word. */
-function packTail(tail: number, source: number): number {
-  return ((source << 2) | tail) >>> 0;
 }

@@ -65,3 +65,8 @@ export function formatFingerprintHead(words: Iterable<number>, tail: number): st
 export function sourceOf(name: string): string {
   return name.slice(0, name.lastIndexOf('-'));
 }
+
+/** Two bits of the fingerprint and the source's number share a word. */
+export function packTail(tail: number, source: number): number {
+  return ((source << 2) | tail) >>> 0;
+}

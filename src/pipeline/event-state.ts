@@ -1,5 +1,6 @@
 /** What the index knows of an event and its finding. */
 import type { Severity, StaleReason } from '../api/words.ts';
+import type { Shard } from './shards.ts';
 
 /** What the server has of an event, as read from it or answered by it. */
 export interface StoredState {
@@ -26,6 +27,8 @@ export interface FindingFacts {
   readonly severity: Severity;
   /** Namespace of the resource; '' for cluster-scoped ones. */
   readonly resourceNamespace: string;
+  /** The shard that the finding belongs to. */
+  readonly shard: Shard;
   /** resourceHash of the resource. */
   readonly resourceHash: number;
   readonly isPod: boolean;

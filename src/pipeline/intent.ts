@@ -3,6 +3,7 @@ import type { Category, ResolveReason, Severity, StaleReason } from '../api/word
 import { severityRank } from '../api/words.ts';
 import { sourceOf } from './event-name.ts';
 import type { MayWrite } from './ports.ts';
+import type { Shard } from './shards.ts';
 import type { UnansweredWrite } from './unanswered.ts';
 
 /** What all intents have in common. */
@@ -12,6 +13,8 @@ export interface IntentBase {
   readonly namespace: string;
   /** spec.source: queues take turns between sources. */
   readonly source: string;
+  /** The shard that it belongs to: whoever leads there writes it. */
+  readonly shard: Shard;
   /** Partition whose books carry the occurrences. */
   readonly partition: string;
   /** Finding occurrences that end when this intent ends; 0 for a resolve. */
@@ -63,8 +66,8 @@ export interface FreshnessIntent extends IntentBase {
 }
 
 /** What every intent has that carries no event and settles no occurrence: all of it follows from what it is about. */
-export function bareIntent(key: string, namespace: string, partition: string, readAtMs: number): IntentBase {
-  return { key, namespace, source: sourceOf(key), partition, occurrences: 0, readAtMs, bytes: intentOverheadBytes };
+export function bareIntent(of: Pick<IntentBase, 'key' | 'namespace' | 'shard' | 'partition' | 'readAtMs'>): IntentBase {
+  return { ...of, source: sourceOf(of.key), occurrences: 0, bytes: intentOverheadBytes };
 }
 
 /** The event shall be there no more: resolved first, with the reason, where it is Active. Deleted only while Resolved. */
@@ -106,8 +109,8 @@ export function isWriting(intent: Intent): intent is WritingIntent {
 }
 
 /** Whether this replica may write the intent. */
-export function mayCarryOut({ isSent, partition }: IntentBase, mayWrite: MayWrite): boolean {
-  return isSent === true || mayWrite(partition);
+export function mayCarryOut({ isSent, shard }: IntentBase, mayWrite: MayWrite): boolean {
+  return isSent === true || mayWrite(shard);
 }
 
 /** Whether the event will be there and Active once what is coming was carried out. */

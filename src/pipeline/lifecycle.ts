@@ -15,7 +15,7 @@ import type { EventIndex, Row } from './event-index.ts';
 import type { ClusterView } from './evidence.ts';
 import { endByCluster } from './evidence.ts';
 import type { Intent, IntentBase } from './intent.ts';
-import { bareIntent } from './intent.ts';
+import { intentOf } from './intent-of-row.ts';
 import type { MayWrite } from './ports.ts';
 import type { ReportHealth } from './report-health.ts';
 import type { ReportRecord, ReportTable } from './report-table.ts';
@@ -241,10 +241,10 @@ export class Lifecycle {
   /** Only where nothing else is about to be done with the event: that may be news of it. */
   #put(row: Row, { monotonicMs }: Moment, make: (base: IntentBase) => Intent): void {
     const { index, queue, mayWrite } = this.#parts;
-    if (!mayWrite(index.resourceNamespace(row))) return;
+    if (!mayWrite(index.shard(row))) return;
     const key = index.name(row);
     if (queue.coming(key) !== undefined) return;
-    queue.put(make(bareIntent(key, index.namespace(row), index.resourceNamespace(row), monotonicMs)));
+    queue.put(make(intentOf(index, row, monotonicMs)));
   }
 }
 

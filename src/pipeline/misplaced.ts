@@ -2,9 +2,10 @@
 import type { Ending } from './event-changes.ts';
 import type { EventIndex } from './event-index.ts';
 import type { Intent } from './intent.ts';
-import { bareIntent } from './intent.ts';
+import { intentOf } from './intent-of-row.ts';
 import type { OwnEvents } from './own-events.ts';
 import type { Placement } from './placement.ts';
+import type { MayWrite } from './ports.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 export interface MisplacedParts {
@@ -12,6 +13,7 @@ export interface MisplacedParts {
   readonly own: OwnEvents;
   readonly queue: WorkQueue;
   readonly placement: Placement;
+  readonly mayWrite: MayWrite;
   /** There are some (again), or no more of them. */
   changed(misplaced: number): void;
   /** More of them could be moved than are under way: look again. */
@@ -61,11 +63,11 @@ export class Misplaced {
   }
 
   *#names(): Generator<string> {
-    const { index, own, placement } = this.#parts;
+    const { index, own, placement, mayWrite } = this.#parts;
     const second = new Set(own.namesElsewhere());
-    yield* second;
+    for (const name of second) if (mayWrite(index.shard(index.find(name)))) yield name;
     for (const row of index.rows()) {
-      if (!index.isOnServer(row)) continue;
+      if (!index.isOnServer(row) || !mayWrite(index.shard(row))) continue;
       if (!placement.isMisplaced(index.namespace(row), index.resourceNamespace(row))) continue;
       const name = index.name(row);
       if (!second.has(name)) yield name;
@@ -77,7 +79,13 @@ export class Misplaced {
     const row = index.find(name);
     const resourceNamespace = own.elsewhere(name)?.resourceNamespace ?? index.resourceNamespace(row);
     const namespace = placement.namespaceFor({ namespace: resourceNamespace });
-    const result = queue.put({ ...bareIntent(name, namespace, resourceNamespace, monotonicMs), kind: 'move' });
+    const result = queue.put({
+      ...intentOf(index, row, monotonicMs),
+      key: name,
+      namespace,
+      partition: resourceNamespace,
+      kind: 'move',
+    });
     if (result.kind === 'queued') this.#waiting.add(name);
   }
 }

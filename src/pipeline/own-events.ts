@@ -15,7 +15,9 @@ import type { FindingFacts, StoredState } from './event-state.ts';
 import { resourceHash } from './evidence.ts';
 import type { Placement } from './placement.ts';
 import { reportKindOf } from './report-table.ts';
-import { isSummary, summaryReportKind } from './summary-event.ts';
+import type { Shards } from './shards.ts';
+import { oneShard } from './shards.ts';
+import { isSummary, shardOfEvent, summaryReportKind } from './summary-event.ts';
 
 /** What was learnt about an event that is ours. */
 export interface Observation {
@@ -65,6 +67,7 @@ export class OwnEvents {
   /** Events of which a second one lies in another namespace than the one that the index knows: see event-move.ts. */
   readonly #elsewhere = new Map<string, Elsewhere>();
   readonly #placement: Placement | undefined;
+  readonly #shards: Shards;
   /** resourceVersion of the last complete listing, where it is known. */
   #listedAt = '';
 
@@ -74,11 +77,13 @@ export class OwnEvents {
     isSignal: IsSignal = () => false,
     malformedMute: TellMalformedMute = () => {},
     placement?: Placement,
+    shards: Shards = oneShard,
   ) {
     this.#index = index;
     this.#isSignal = isSignal;
     this.#malformedMute = malformedMute;
     this.#placement = placement;
+    this.#shards = shards;
   }
 
   /** Where else than in the index's place an event of that name lies. */
@@ -133,6 +138,7 @@ export class OwnEvents {
       this.#noteElsewhere(event);
       return undefined;
     }
+    if (!this.#shards.reads(shardOfEvent(event, this.#shards)) && !this.isHeard(name)) return undefined;
     this.#underWay.get(name)?.shown.add(resourceVersion);
     const row = this.#obtainIn(namespace, name);
     this.#unlisted.delete(row);
@@ -144,6 +150,11 @@ export class OwnEvents {
     if (this.#index.isOnServer(row) && this.#index.resourceVersion(row) === resourceVersion) return undefined;
     this.#store(row, event);
     return { row, origin: event.spec.origin };
+  }
+
+  /** Whether the event has a row: what happens to it matters here, be it of a shard that is read or not. */
+  isHeard(name: string): boolean {
+    return this.#index.find(name) !== 0;
   }
 
   /** Whether that version of an event is what the index has of it, so that the watch need not say what is in it. */
@@ -218,6 +229,14 @@ export class OwnEvents {
     this.#index.clearStored(row);
   }
 
+  /** The event is other replicas' to know. */
+  forget(row: Row): void {
+    this.#unseen.delete(row);
+    this.#unlisted.delete(row);
+    this.#elsewhere.delete(this.#index.name(row));
+    this.#index.clearStored(row);
+  }
+
   /** The row of an event that is the one to be known now: one that was known in another namespace is the second from here. */
   #obtainIn(namespace: string, name: string): Row {
     const index = this.#index;
@@ -268,7 +287,7 @@ export class OwnEvents {
     const { source, eventType } = event.spec;
     const state = storedState(event, knownHash);
     this.#index.setStored(row, state);
-    this.#index.setFacts(row, factsOf(event, this.#isSignal(source, eventType)));
+    this.#index.setFacts(row, factsOf(event, this.#shards, this.#isSignal(source, eventType)));
     const muted = event.metadata.annotations?.[mutedUntilAnnotation];
     if (muted !== undefined && state.mutedUntilMs === undefined) this.#malformedMute(event.metadata.name, muted);
     const reportKey = event.metadata.annotations?.[reportAnnotation];
@@ -299,13 +318,14 @@ export function storedState(event: StoredEvent, knownHash = contentHash(event)):
 }
 
 /** What an event says of its finding. */
-function factsOf(event: StoredEvent, isSignal: boolean): FindingFacts {
+function factsOf(event: StoredEvent, shards: Shards, isSignal: boolean): FindingFacts {
   const { spec } = event;
   const policy = spec.details?.['policy'];
   const kind = spec.origin?.kind === undefined ? '' : reportKindOf(spec.origin.apiVersion ?? '', spec.origin.kind);
   return {
     severity: spec.severity,
     resourceNamespace: spec.resource?.namespace ?? '',
+    shard: shardOfEvent(event, shards),
     resourceHash: resourceHash({ ...spec.resource, kind: spec.resource?.kind ?? '', name: spec.resource?.name ?? '' }),
     isPod: spec.resource?.kind === 'Pod',
     reportKind: isSummary(event) ? summaryReportKind : kind,

@@ -6,6 +6,7 @@ import type { ZenAgentEvent } from '../api/event.ts';
 import type { Answer, StatusPatch, StoredEvent } from '../api/stored-event.ts';
 import type { RawDocument } from '../sources/source.ts';
 import type { ObjectKey } from './report-table.ts';
+import type { Shard } from './shards.ts';
 
 /** The events on the server. Every change and removal carries the resourceVersion that it was decided on. */
 export interface EventStore {
@@ -20,10 +21,10 @@ export interface EventStore {
 }
 
 /**
- * Whether this replica may write what is about a partition: false while another one leads. Asked when something is decided,
- * and last before each write.
+ * Whether this replica may write what belongs to a shard: false while another one leads there. Asked when something is
+ * decided, and last before each write.
  */
-export type MayWrite = (partition: string) => boolean;
+export type MayWrite = (shard: Shard) => boolean;
 
 /** Reads one report anew; undefined when it is gone. Throws when the server cannot be asked. */
 export type Reread = (key: ObjectKey) => Promise<RawDocument | undefined>;

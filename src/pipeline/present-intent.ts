@@ -19,13 +19,14 @@ export function presentIntent(kept: Kept, plan: Plan, context: PresentIntentCont
   const { namespace, cluster, now, monotonicMs } = context;
   const { origin, partition } = plan.reading;
   const event = buildEvent({ ...kept, reportKey: plan.reportKey, origin }, { namespace, detectedAt: now, cluster });
-  return intentFor(event, { partition, occurrences: kept.occurrences, readAtMs: monotonicMs });
+  const { shard, occurrences } = kept;
+  return intentFor(event, { shard, partition, occurrences, readAtMs: monotonicMs });
 }
 
 /** The intent that an event, whole as it is, shall be on the server. */
 export function intentFor(
   event: ZenAgentEvent,
-  owed: Pick<PresentIntent, 'partition' | 'occurrences' | 'readAtMs'>,
+  owed: Pick<PresentIntent, 'shard' | 'partition' | 'occurrences' | 'readAtMs'>,
 ): PresentIntent {
   const { metadata, spec } = event;
   const body = JSON.stringify(event);

@@ -6,6 +6,7 @@ import { MalformedReport } from '../sources/source.ts';
 import type { Identity, OwnerResolver } from './identity.ts';
 import { identify, rawReportKeyHash, reportKeyHash } from './identity.ts';
 import type { Judge } from './rules.ts';
+import type { Shard, Shards } from './shards.ts';
 
 /** A finding that was accepted, or has an event that stays although it is not, with its name and owner. */
 export interface Kept {
@@ -17,12 +18,20 @@ export interface Kept {
   readonly name: string;
   readonly identity: Identity;
   readonly resource: ResourceReference;
+  readonly shard: Shard;
+}
+
+/** What readings are planned by. */
+export interface Planning {
+  readonly owners: OwnerResolver;
+  readonly judge: Judge;
+  readonly shards: Pick<Shards, 'of'>;
 }
 
 /** A reading with its kept findings named. */
 export interface Plan {
   readonly reading: Reading;
-  readonly owners: OwnerResolver;
+  readonly planning: Planning;
   readonly reportKey: string;
   /** The report key as it was while a Pod in it was not known; undefined where no Pod was looked up. */
   readonly formerKey: string | undefined;
@@ -37,10 +46,10 @@ export interface Plan {
 }
 
 /** Plans all readings of one object; those of one report key become one. */
-export function planReadings(readings: readonly Reading[], owners: OwnerResolver, judge: Judge): Plan[] {
+export function planReadings(readings: readonly Reading[], planning: Planning): Plan[] {
   const plans = new Map<string, Plan>();
   for (const reading of readings) {
-    const plan = planReading(reading, owners, judge);
+    const plan = planReading(reading, planning);
     const earlier = plans.get(plan.reportKey);
     plans.set(plan.reportKey, earlier === undefined ? plan : joined(earlier, plan));
   }
@@ -51,14 +60,15 @@ export function planReadings(readings: readonly Reading[], owners: OwnerResolver
  * The filtered and muted findings of the plan that have one of the names. They are hashed here: call it only where one is
  * missed.
  */
-export function withheldButNamed(plan: Plan, names: ReadonlySet<string>, judge: Judge): Kept[] {
+export function withheldButNamed({ reading, planning }: Plan, names: ReadonlySet<string>): Kept[] {
+  const { judge, owners } = planning;
   const missed = new Set(names);
   const found: Kept[] = [];
-  for (const finding of plan.reading.findings) {
+  for (const finding of reading.findings) {
     if (missed.size === 0) break;
-    const { kind, severity } = judge(finding, plan.owners);
+    const { kind, severity } = judge(finding, owners);
     if (kind === 'accepted') continue;
-    const kept = keep(finding, severity, plan.owners, 0);
+    const kept = keep(finding, severity, planning, 0);
     if (!('reason' in kept) && missed.delete(kept.name)) found.push(kept);
   }
   return found;
@@ -75,7 +85,8 @@ export function rejectionOf(error: unknown): Rejection {
   return error instanceof MalformedReport ? error.rejection : unexpected(error);
 }
 
-function planReading(reading: Reading, owners: OwnerResolver, judge: Judge): Plan {
+function planReading(reading: Reading, planning: Planning): Plan {
+  const { owners, judge } = planning;
   const kept: Kept[] = [];
   const unnamed: Rejection[] = [];
   const withheld = { filtered: 0, muted: 0 };
@@ -85,7 +96,7 @@ function planReading(reading: Reading, owners: OwnerResolver, judge: Judge): Pla
       withheld[kind] += 1;
       continue;
     }
-    const one = keep(finding, severity, owners, 1);
+    const one = keep(finding, severity, planning, 1);
     if ('reason' in one) unnamed.push(one);
     else kept.push(one);
   }
@@ -93,7 +104,7 @@ function planReading(reading: Reading, owners: OwnerResolver, judge: Judge): Pla
   const formerKey = owners.hasLookedUp ? rawReportKeyHash(reading.reportKey) : reportKey;
   return {
     reading,
-    owners,
+    planning,
     reportKey,
     formerKey: formerKey === reportKey ? undefined : formerKey,
     completeness: unnamed.length > 0 && reading.completeness === 'complete' ? 'partial' : reading.completeness,
@@ -105,12 +116,17 @@ function planReading(reading: Reading, owners: OwnerResolver, judge: Judge): Pla
 
 const sourceName = new RegExp(sourceNamePattern);
 
-function keep(finding: Finding, severity: Severity, owners: OwnerResolver, occurrences: number): Kept | Rejection {
+function keep(
+  finding: Finding,
+  severity: Severity,
+  { owners, shards }: Planning,
+  occurrences: number,
+): Kept | Rejection {
   try {
     if (!sourceName.test(finding.source)) throw new RangeError('the name of its source is not valid');
     const identity = identify(finding, owners);
     const resource = owners.resolve(finding.resource);
-    return { finding, severity, occurrences, identity, name: identity.name, resource };
+    return { finding, severity, occurrences, identity, name: identity.name, resource, shard: shards.of(resource) };
   } catch (error) {
     return unexpected(error);
   }

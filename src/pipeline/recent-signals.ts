@@ -36,6 +36,11 @@ export class RecentSignals {
     this.#recent.clear();
   }
 
+  /** Another replica writes it from now on. */
+  forget(name: string): void {
+    this.#recent.delete(name);
+  }
+
   /** What had been counted before this process wrote of it; undefined when it did not lately. */
   countedBefore(name: string): CountedBefore | undefined {
     return this.#recent.get(name);

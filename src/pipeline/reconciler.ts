@@ -23,10 +23,13 @@ import { PodWaits } from './pod-waits.ts';
 import { presentIntent } from './present-intent.ts';
 import type { Kept, Plan } from './reading-plan.ts';
 import { planReadings, unexpected } from './reading-plan.ts';
-import type { ReconcilerParts, Sent } from './reconciler-parts.ts';
+import type { Applying, ReconcilerParts, Sent } from './reconciler-parts.ts';
 import type { ReportObject, ReportRecord } from './report-table.ts';
 import { keyOfOrigin, kindOfKey, parseObjectKey } from './report-table.ts';
+import type { ForgettingParts } from './scope.ts';
+import { forgetOutside, withinScope } from './scope.ts';
 import { isSentKey } from './sent-reports.ts';
+import type { Shard } from './shards.ts';
 import { isOfSignals, Signals } from './signals.ts';
 import { compareAll, follow } from './take-over.ts';
 import type { Told } from './told.ts';
@@ -65,7 +68,7 @@ export class Reconciler {
       admission: parts.admission,
       namespaceFor: (resource) => parts.namespaceFor(resource),
       cluster: parts.cluster,
-      mayWrite: (object, partition) => this.#mayWrite(object, partition),
+      mayWrite: (object, shard) => this.#mayWrite(object, shard),
       reject: (object, partition, rejection) => this.#reject(object, partition, rejection),
     });
   }
@@ -82,11 +85,11 @@ export class Reconciler {
 
   /** Takes in what an object of a source says now. */
   read(key: string, source: string, readings: readonly Reading[], moment: Moment, told: Told = {}): void {
-    const { reports, lookUpPod, judge } = this.#parts;
+    const { reports, lookUpPod, judge, shards } = this.#parts;
     const object = reports.obtainObject(key, source);
     this.#noteSpoken(object, readings, moment, told.version ?? '');
     const owners = new OwnerResolver(lookUpPod);
-    const plans = planReadings(readings, owners, judge);
+    const plans = planReadings(withinScope(readings, shards), { owners, judge, shards });
     const wasWaiting = this.#podWaits.hasAny(source);
     if (this.#podWaits.mustWait(object, owners.unknownPods, moment.monotonicMs)) return;
     this.#takeAllIn(object, plans, moment, told);
@@ -98,9 +101,9 @@ export class Reconciler {
    * and nothing is taken, where it names Pods that are not known yet, unless it must be taken as it is.
    */
   receive({ key, source, readings, mustTake }: Sent, moment: Moment): readonly string[] | undefined {
-    const { reports, lookUpPod, judge } = this.#parts;
+    const { reports, lookUpPod, judge, shards } = this.#parts;
     const owners = new OwnerResolver(lookUpPod);
-    const plans = planReadings(readings, owners, judge);
+    const plans = planReadings(readings, { owners, judge, shards });
     if (owners.unknownPods.size > 0 && !mustTake) return undefined;
     const object = reports.obtainObject(key, source);
     this.#noteSpoken(object, readings, moment, '');
@@ -177,30 +180,41 @@ export class Reconciler {
     return this.#holdings.rereadHolder(row, 'unfold');
   }
 
-  /** Another replica writes from now on. */
-  resign(): void {
-    this.#unsettled.clear();
+  /** Another replica writes in the shard from now on. */
+  resign(shard: Shard): void {
+    this.#settleNothingOf(shard);
     this.#signals.resigned();
   }
 
   /**
-   * This replica writes from now on: has read again what is not as the reports want it. True when the objects that count
-   * signals have to be read again as well.
+   * This replica writes in the shard from now on: has read again what is not as the reports want it. `isFirst`: it wrote in no
+   * other one before. True when the objects that count signals have to be read again as well.
    */
-  takeOver(): boolean {
-    this.#unsettled.clear();
+  takeOver(shard: Shard, isFirst: boolean): boolean {
+    this.#settleNothingOf(shard);
     const check = (reportKey: string) => this.#absence.check(reportKey);
-    compareAll({ index: this.#parts.index, holdings: this.#holdings, check });
-    return this.#signals.tookOver();
+    compareAll({ index: this.#parts.index, holdings: this.#holdings, check }, shard);
+    return this.#signals.tookOver(isFirst);
+  }
+
+  /** Forgets what is out of scope now. `isUnread`: the object is not read any more. `forgetStored`: nor is the row's event. */
+  forgetOutside(rest: Pick<ForgettingParts, 'isUnread' | 'unread' | 'forgetStored'>, { monotonicMs }: Moment): void {
+    const parts = { ...this.#parts, holdings: this.#holdings, podWaits: this.#podWaits, signals: this.#signals };
+    forgetOutside({ ...parts, ...rest }, monotonicMs);
+  }
+
+  #settleNothingOf(shard: Shard): void {
+    const { index } = this.#parts;
+    for (const name of this.#unsettled) if (index.shard(index.find(name)) === shard) this.#unsettled.delete(name);
   }
 
   #isLeading(row: Row): boolean {
     const { index, mayWrite } = this.#parts;
-    return mayWrite(index.resourceNamespace(row));
+    return mayWrite(index.shard(row));
   }
 
-  #mayWrite({ key }: ReportObject, partition: string): boolean {
-    return isSentKey(key) || this.#parts.mayWrite(partition);
+  #mayWrite({ key }: ReportObject, shard: Shard): boolean {
+    return isSentKey(key) || this.#parts.mayWrite(shard);
   }
 
   /** Has a report read again whose event is not what the reports want; once nothing is about to be written of it. */
@@ -359,7 +373,7 @@ export class Reconciler {
 
   #put(intent: Intent, object: ReportObject): void {
     const { queue, books, markDirty } = this.#parts;
-    if (!this.#mayWrite(object, intent.partition)) {
+    if (!this.#mayWrite(object, intent.shard)) {
       books.settle(intent.partition, 'fenced', intent.occurrences);
       return;
     }
@@ -377,14 +391,4 @@ export class Reconciler {
     this.#parts.books.reject(partition, rejection.reason, occurrences);
     this.#parts.rejected?.(object.source, object.key, rejection);
   }
-}
-
-/** One reading that is being applied. */
-interface Applying {
-  readonly record: ReportRecord;
-  readonly plan: Plan;
-  /** What the record held before, and what the reading holds so far. */
-  readonly before: ReadonlySet<Row>;
-  readonly held: Set<Row>;
-  readonly moment: Moment;
 }

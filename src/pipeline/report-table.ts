@@ -131,6 +131,11 @@ export class ReportTable {
     return record;
   }
 
+  /** Every object that is known. */
+  allObjects(): Iterable<ReportObject> {
+    return this.#objects.values();
+  }
+
   /** What the reports of a source that are there hold, by report key. */
   *liveRecords(source: string): Generator<ReportRecord> {
     for (const record of this.allRecords()) if (record.isLive && record.object.source === source) yield record;

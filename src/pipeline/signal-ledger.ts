@@ -70,6 +70,12 @@ export class SignalLedger {
     this.#departed?.clear();
   }
 
+  /** The same of one object. */
+  forget(object: number): void {
+    this.#live.delete(object);
+    this.#departed?.delete(object);
+  }
+
   /** The object is gone, which says nothing about what it counted. */
   gone(object: number): void {
     const counted = this.#live.get(object);

@@ -21,6 +21,7 @@ import { RecentSignals } from './recent-signals.ts';
 import type { ReportObject } from './report-table.ts';
 import { kindOfKey } from './report-table.ts';
 import { isSentKey } from './sent-reports.ts';
+import type { Shard } from './shards.ts';
 import type { CountedBefore } from './signal-ledger.ts';
 import { SignalLedger } from './signal-ledger.ts';
 import { totalsOf } from './signal-totals.ts';
@@ -43,7 +44,7 @@ export interface SignalsParts {
   readonly markDirty: MarkDirty;
   readonly admission: Admission;
   /** Whether this replica may write what the object says. */
-  mayWrite(object: ReportObject, partition: string): boolean;
+  mayWrite(object: ReportObject, shard: Shard): boolean;
   namespaceFor(resource: ResourceReference): string;
   readonly cluster: string | undefined;
   reject(object: ReportObject, partition: string, rejection: Rejection): void;
@@ -77,15 +78,16 @@ export class Signals {
    * Takes in what an object says happened. Nothing of it is noted when the queue is full: it is read again then.
    * `isSnapshot`: it will say all of it again.
    */
-  take(object: ReportObject, plan: Plan, moment: Moment, isSnapshot = false): void {
+  take(object: ReportObject, whole: Plan, moment: Moment, isSnapshot = false): void {
     const { books } = this.#parts;
-    const { partition } = plan.reading;
-    books.settle(partition, 'filtered', plan.filtered);
-    books.settle(partition, 'muted', plan.muted);
-    if (!this.#parts.mayWrite(object, partition)) {
+    const { partition } = whole.reading;
+    books.settle(partition, 'filtered', whole.filtered);
+    books.settle(partition, 'muted', whole.muted);
+    const plan = { ...whole, kept: whole.kept.filter(({ shard }) => this.#parts.mayWrite(object, shard)) };
+    const fenced = whole.kept.length - plan.kept.length;
+    if (fenced > 0) {
       this.#isBehind = true;
-      books.settle(partition, 'fenced', plan.kept.length);
-      return;
+      books.settle(partition, 'fenced', fenced);
     }
     const from = { object, plan, moment };
     if (isSnapshot) this.#takeTotals(from);
@@ -102,14 +104,24 @@ export class Signals {
     this.#isBehind = true;
   }
 
+  /** Another replica counts by the object from now on. */
+  forgetObject(object: number): void {
+    this.#ledger.forget(object);
+  }
+
+  /** Another replica writes the event from now on. */
+  forget(name: string): void {
+    this.#recent.forget(name);
+  }
+
   /**
    * This replica counts from now on. What others counted says the server, as after a restart. True when the objects that
-   * count have to be read again for that.
+   * count have to be read again for that. `isFirst`: it counted nothing before; else what it counted goes on.
    */
-  tookOver(): boolean {
+  tookOver(isFirst: boolean): boolean {
     const mustRead = this.#isBehind;
     this.#isBehind = false;
-    if (mustRead) {
+    if (mustRead && isFirst) {
       this.#ledger.forgetObjects();
       this.#recent.clear();
     }

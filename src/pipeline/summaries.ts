@@ -4,7 +4,8 @@ import { groupKey } from './budget-plan.ts';
 import type { Census, Count } from './census.ts';
 import type { EventIndex, Row } from './event-index.ts';
 import { removalIntent } from './removal.ts';
-import type { SeverityCounts, SummaryContext } from './summary-event.ts';
+import type { Shard } from './shards.ts';
+import type { SeverityCounts, Summarized, SummaryContext } from './summary-event.ts';
 import { countOf, summaryIntent, summaryName, summaryReportKind, summaryResource } from './summary-event.ts';
 import type { WorkQueue } from './work-queue.ts';
 
@@ -16,6 +17,10 @@ export interface SummariesParts {
   readonly cluster: string | undefined;
   /** Between two writes of a summary; grows while it goes on changing. */
   readonly intervalMs: number;
+  /** The shard that they are of. */
+  readonly shard: Shard;
+  /** Whether there are several. */
+  readonly isSharded: boolean;
 }
 
 interface Pace {
@@ -43,7 +48,7 @@ export class Summaries {
   arePerSource({ summaries }: Census): boolean {
     const { index } = this.#parts;
     const wanted = new Set(summaries.map((row) => index.source(row)));
-    const names = new Set([...wanted].map((source) => summaryName({ source, namespace: undefined })));
+    const names = new Set([...wanted].map((source) => summaryName(this.#summarized({ source, namespace: undefined }))));
     return summaries.some((row) => names.has(index.name(row)));
   }
 
@@ -55,7 +60,7 @@ export class Summaries {
     const stored = new Map(census.summaries.map((row) => [index.name(row), row]));
     let left = room;
     for (const [key, { group, counts }] of groups) {
-      const name = summaryName(group);
+      const name = summaryName(this.#summarized(group));
       const row = stored.get(name) ?? 0;
       // What is folded only until its event is made again needs no summary, but one that is there stays true.
       if (!planned.has(key) && (row === 0 || room <= 0)) continue;
@@ -74,8 +79,14 @@ export class Summaries {
   #keyOf(row: Row, plan: BudgetPlan, name: string): string {
     const { index } = this.#parts;
     const source = index.source(row);
-    const group = plan.groups.find((one) => one.source === source && summaryName(one) === name);
+    const group = plan.groups.find((one) => one.source === source && summaryName(this.#summarized(one)) === name);
     return group === undefined ? '' : groupKey(group);
+  }
+
+  /** What is of all namespaces is of those of the shard. */
+  #summarized(group: Group): Summarized {
+    const { shard, isSharded } = this.#parts;
+    return isSharded && group.namespace === undefined ? { ...group, shard } : group;
   }
 
   #remove(row: Row, moment: SummaryContext['moment']): void {
@@ -85,9 +96,9 @@ export class Summaries {
 
   /** Returns whether it is going to be written. */
   #put(group: Group, counts: SeverityCounts, { name, events, moment }: Putting): boolean {
-    const { index, queue, cluster, intervalMs, namespaceFor } = this.#parts;
+    const { index, queue, cluster, intervalMs, namespaceFor, shard } = this.#parts;
     const namespace = namespaceFor(summaryResource(group));
-    const intent = summaryIntent(group, counts, { namespace, cluster, events, moment });
+    const intent = summaryIntent(this.#summarized(group), counts, { namespace, cluster, events, moment, shard });
     const row = index.find(name);
     const pace = this.#paces.get(name);
     if (index.isActive(row) && index.storedHash(row) === intent.contentHash && index.count(row) === countOf(counts)) {
@@ -99,7 +110,8 @@ export class Summaries {
     const waitMs = pace === undefined ? intervalMs : Math.min(pace.waitMs * 2, intervalMs * greatestIntervals);
     this.#paces.set(name, { writtenMs: moment.monotonicMs, waitMs });
     const { severity } = intent.facts;
-    const facts = { severity, resourceNamespace: intent.facts.resourceNamespace, resourceHash: 0, isPod: false };
+    const { resourceNamespace } = intent.facts;
+    const facts = { severity, resourceNamespace, shard, resourceHash: 0, isPod: false };
     const marks = { reportKind: summaryReportKind, policy: '', isSignal: false };
     index.setFacts(index.obtain(name, namespace), { ...facts, ...marks });
     return true;

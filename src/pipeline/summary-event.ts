@@ -1,4 +1,5 @@
 /** The event that stands for findings without events of their own: so many, in this namespace, of this source. */
+import type { EventSpec } from '../api/event.ts';
 import type { Severity } from '../api/words.ts';
 import type { Finding, ResourceReference } from '../sources/source.ts';
 import type { Moment } from './absence.ts';
@@ -10,6 +11,7 @@ import { identify, OwnerResolver } from './identity.ts';
 import type { PresentIntent } from './intent.ts';
 import { noPods } from './owner.ts';
 import { intentFor } from './present-intent.ts';
+import type { Shard, Shards } from './shards.ts';
 
 /** spec.eventType of summaries. */
 export const summaryType = 'findings-folded';
@@ -26,6 +28,18 @@ export function isSummaryRow(index: EventIndex, row: Row): boolean {
   return index.reportKind(row) === summaryReportKind;
 }
 
+/** What is counted in one summary: where that is of all namespaces, those of one shard, if there are several. */
+export interface Summarized extends Group {
+  readonly shard?: Shard | undefined;
+}
+
+/** The shard that an event on the server belongs to: a summary of all namespaces says it. */
+export function shardOfEvent({ spec }: { readonly spec: EventSpec }, shards: Shards): Shard {
+  const shard = isSummary({ spec }) ? spec.details?.['shard'] : undefined;
+  const isSaid = typeof shard === 'number' && shards.all.includes(shard);
+  return isSaid ? shard : shards.of(spec.resource ?? {});
+}
+
 /** How many are folded, by severity. */
 export type SeverityCounts = Partial<Record<Severity, number>>;
 
@@ -37,10 +51,12 @@ export interface SummaryContext {
   /** The greatest number of events. */
   readonly events: number;
   readonly moment: Moment;
+  /** The shard that writes it. */
+  readonly shard: Shard;
 }
 
 /** The name of a group's summary: always the same. */
-export function summaryName(group: Group): string {
+export function summaryName(group: Summarized): string {
   return identify(findingOf(group, {}, 0), new OwnerResolver(noPods)).name;
 }
 
@@ -51,8 +67,8 @@ export function summaryResource({ source, namespace }: Group): ResourceReference
 }
 
 /** The summary of a group as it shall be on the server. */
-export function summaryIntent(group: Group, counts: SeverityCounts, context: SummaryContext): PresentIntent {
-  const { namespace, cluster, events, moment } = context;
+export function summaryIntent(group: Summarized, counts: SeverityCounts, context: SummaryContext): PresentIntent {
+  const { namespace, cluster, events, moment, shard } = context;
   const finding = findingOf(group, counts, events);
   const resource = summaryResource(group);
   const identity = identify(finding, new OwnerResolver(noPods));
@@ -61,7 +77,7 @@ export function summaryIntent(group: Group, counts: SeverityCounts, context: Sum
   const built = buildEvent(parts, { namespace, detectedAt: moment.now, cluster });
   const { origin: _origin, ...spec } = built.spec;
   const { annotations: _annotations, ...metadata } = built.metadata;
-  const owed = { partition: group.namespace ?? '', occurrences: 0, readAtMs: moment.monotonicMs };
+  const owed = { shard, partition: group.namespace ?? '', occurrences: 0, readAtMs: moment.monotonicMs };
   return { ...intentFor({ ...built, metadata, spec }, owed), count: countOf(counts) };
 }
 
@@ -72,7 +88,7 @@ export function countOf(counts: SeverityCounts): number {
   return sum;
 }
 
-function findingOf(group: Group, counts: SeverityCounts, events: number): Finding {
+function findingOf(group: Summarized, counts: SeverityCounts, events: number): Finding {
   const severity = keepingOrder.find((word) => (counts[word] ?? 0) > 0) ?? 'unknown';
   const count = grouped(countOf(counts));
   const place = placeOf(group);
@@ -84,18 +100,23 @@ function findingOf(group: Group, counts: SeverityCounts, events: number): Findin
     rule: summaryType,
     resource: summaryResource(group),
     nature: { kind: 'state' },
-    identity: () => (group.namespace === undefined ? ['source'] : ['namespace', group.namespace]),
+    identity: () => identityOf(group),
     describe: () => ({
       title: `${count} more findings ${place} are counted here: the event budget of ${grouped(events)} is used up`,
       summary: `${count} more findings ${place}`,
       remediation: 'Fix or filter findings, or raise budget.events.',
-      details: { bySeverity: bySeverity(counts) },
+      details: { bySeverity: bySeverity(counts), shard: group.shard },
     }),
   };
 }
 
-function placeOf({ namespace }: Group): string {
-  if (namespace === undefined) return 'in all namespaces';
+function identityOf({ namespace, shard }: Summarized): string[] {
+  if (namespace !== undefined) return ['namespace', namespace];
+  return shard === undefined ? ['source'] : ['source', 'shard', String(shard)];
+}
+
+function placeOf({ namespace, shard }: Summarized): string {
+  if (namespace === undefined) return shard === undefined ? 'in all namespaces' : `in all namespaces of shard ${shard}`;
   return namespace === '' ? 'of no namespace' : `in namespace ${namespace}`;
 }
 

@@ -5,6 +5,8 @@
  */
 import type { EventIndex, Row } from './event-index.ts';
 import type { Holdings } from './holdings.ts';
+import { rowsOfShard } from './shard-rows.ts';
+import type { Shard } from './shards.ts';
 import { isSummaryRow } from './summary-event.ts';
 
 export interface TakeOverParts {
@@ -14,9 +16,9 @@ export interface TakeOverParts {
   check(reportKey: string): void;
 }
 
-/** Compares all events with all findings, and has read again what differs. */
-export function compareAll({ index, holdings, check }: TakeOverParts): void {
-  const rows = [...index.rows()];
+/** Compares all events of a shard with all findings, and has read again what differs. */
+export function compareAll({ index, holdings, check }: TakeOverParts, shard: Shard): void {
+  const rows = [...rowsOfShard(index, shard)];
   // Which findings have no event for want of room is planned as after a restart: by the first look of the budget.
   const isCapped = rows.some((row) => index.isActive(row) && isSummaryRow(index, row));
   const unheld = new Set<string>();

@@ -3,13 +3,11 @@ import type { EventIndex, Row } from './event-index.ts';
 import { willBeActive } from './intent.ts';
 import type { Kept, Plan } from './reading-plan.ts';
 import { withheldButNamed } from './reading-plan.ts';
-import type { Judge } from './rules.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 export interface WithheldParts {
   readonly index: EventIndex;
   readonly queue: WorkQueue;
-  readonly judge: Judge;
 }
 
 /** The rows that the report held before, and those that it holds by what was taken in of it so far. */
@@ -24,11 +22,7 @@ export interface Held {
  * are only hashed where something seems to be missing: what this report held before, or belongs to its key, and is not among
  * its kept findings.
  */
-export function trackedThoughWithheld(
-  plan: Plan,
-  { before, held }: Held,
-  { index, queue, judge }: WithheldParts,
-): Kept[] {
+export function trackedThoughWithheld(plan: Plan, { before, held }: Held, { index, queue }: WithheldParts): Kept[] {
   if (plan.filtered + plan.muted === 0) return [];
   const missing = new Set<string>();
   for (const rows of [before, index.rowsOfKey(plan.reportKey)]) {
@@ -38,5 +32,5 @@ export function trackedThoughWithheld(
       if (willBeActive(index.isActive(row), queue.coming(name))) missing.add(name);
     }
   }
-  return missing.size === 0 ? [] : withheldButNamed(plan, missing, judge);
+  return missing.size === 0 ? [] : withheldButNamed(plan, missing);
 }

@@ -85,6 +85,13 @@ export class WorkQueue {
     return this.#waiting.get(key)?.intent ?? this.#running.get(key);
   }
 
+  /** Whether any intent that waits or is being carried out is one of these. */
+  holds(isOne: (intent: Intent) => boolean): boolean {
+    for (const { intent } of this.#waiting.values()) if (isOne(intent)) return true;
+    for (const intent of this.#running.values()) if (isOne(intent)) return true;
+    return false;
+  }
+
   /** Calls back whenever there may be something to take. */
   onReady(listener: () => void): void {
     this.#listeners.push(listener);
@@ -133,8 +140,9 @@ export class WorkQueue {
   }
 
   /** Puts nothing off any more that waits now: it is to be written before the end. */
-  flush(): void {
-    for (const entry of this.#waiting.values()) if (entry.isDeferred) this.#bringForward(entry, 0);
+  flush(isOne: (intent: Intent) => boolean = () => true): void {
+    for (const entry of this.#waiting.values())
+      if (entry.isDeferred && isOne(entry.intent)) this.#bringForward(entry, 0);
   }
 
   /** Takes those out that wait and are to be removed; what is being carried out stays. */

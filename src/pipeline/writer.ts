@@ -19,6 +19,7 @@ import type { OwnEvents } from './own-events.ts';
 import type { Pace } from './pace.ts';
 import type { Placement } from './placement.ts';
 import type { EventStore, MayWrite } from './ports.ts';
+import type { Shard } from './shards.ts';
 import type { WorkQueue } from './work-queue.ts';
 import type { WriteBudget } from './write-budget.ts';
 import type { WriteGates } from './write-gates.ts';
@@ -104,10 +105,10 @@ export class Writer {
     return queue.items === 0;
   }
 
-  /** Another replica writes from now on: what waits is not written any more, but what only this one was sent. */
-  fence(): void {
+  /** Another replica writes in the shard from now on: what waits is not written any more, but what only this one was sent. */
+  fence(of: Shard): void {
     const { queue, observer } = this.#parts;
-    for (const intent of queue.remove(({ isSent }) => isSent !== true)) {
+    for (const intent of queue.remove(({ isSent, shard }) => isSent !== true && shard === of)) {
       this.#failures.delete(intent.key);
       this.#book(intent, { kind: 'fenced' });
       observer.ended(intent, { kind: 'fenced' });

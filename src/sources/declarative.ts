@@ -102,12 +102,17 @@ export function declarativeSource(declaration: Declaration): Source {
     ],
     severityWords,
     needsPods: mayBeAboutPods(declaration),
-    intakes: resource === undefined ? [] : [intakeOf(resource, reader, name)],
+    intakes: resource === undefined ? [] : [{ ...intakeOf(resource, reader, name), ...reach(declaration) }],
     ...(carried.length > 0 ? { formats: carried } : {}),
     ...(configMap === undefined ? {} : { configMapSelector: configMap.selector }),
     ...(quietSeconds === undefined ? {} : { quietSeconds }),
     graceSeconds,
   };
+}
+
+/** A document speaks for its own namespace, unless it is said to speak for others. */
+function reach({ crossNamespace }: Declaration): Pick<ResourceIntake, 'speaksForOthers'> {
+  return crossNamespace ? { speaksForOthers: true } : {};
 }
 
 function intakeOf(

@@ -32,7 +32,7 @@ const maximumReasonCharacters = 128;
 /** Counts are int32 in the API. */
 const maximumCount = 2 ** 31 - 1;
 /** Where Events about cluster-scoped objects live: they have no namespace of their own. */
-const clusterNamespaces = ['default', 'kube-system'];
+export const clusterNamespaces = ['default', 'kube-system'];
 
 export const kubernetesEvent: Format = {
   name: formatName,

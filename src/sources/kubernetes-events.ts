@@ -1,5 +1,5 @@
 /** Warning events of Kubernetes: docs/sources/kubernetes-events.md. */
-import { eventsGroup, eventsVersion, kubernetesEvent } from './kubernetes-event.ts';
+import { clusterNamespaces, eventsGroup, eventsVersion, kubernetesEvent } from './kubernetes-event.ts';
 import { reasons } from './kubernetes-event-reasons.ts';
 import type { Source } from './source.ts';
 
@@ -22,6 +22,7 @@ export const kubernetesEvents: Source = {
       namespaced: true,
       format: kubernetesEvent,
       fieldSelector: 'type=Warning',
+      speaksForOthers: clusterNamespaces,
     },
   ],
   // Signals do not go by it: the server deletes Events after an hour, which says nothing.

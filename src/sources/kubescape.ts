@@ -22,6 +22,8 @@ function intake(kind: string, format: Format): ResourceIntake {
     format,
     isReadOneByOne: true,
     isAggregated: true,
+    // Labels say whom they are about, and manifests of images lie together in one namespace.
+    speaksForOthers: true,
   };
 }
 

@@ -229,6 +229,11 @@ export interface ResourceIntake {
   readonly isReadOneByOne?: boolean;
   /** Served by an aggregated API, whose watch is weaker than that of etcd: listed anew every 30 minutes, jittered. */
   readonly isAggregated?: boolean;
+  /**
+   * Whether objects of one namespace can speak for resources of another, or of none; where only those of some namespaces can,
+   * these. Such objects are read by every replica, others by those that read the shard of their namespace.
+   */
+  readonly speaksForOthers?: true | readonly string[];
   /** The objects are no reports about something: each is what its findings are about. */
   readonly endsAs?: OwnEnd;
   /**

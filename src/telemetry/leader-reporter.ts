@@ -15,6 +15,8 @@ export interface LeaderReporterParts {
   isLeading(): boolean;
   /** How many replicas hold a slot. */
   members(): number;
+  /** How many shards there are, and how many of them this replica reads and leads in. */
+  shards(): { readonly total: number; readonly read: number; readonly led: number };
 }
 
 const ends: Readonly<Record<TermEnd, string>> = {
@@ -22,6 +24,10 @@ const ends: Readonly<Record<TermEnd, string>> = {
   expired: 'the lease was not renewed in time',
   released: 'given back',
 };
+
+function named(shard: number | undefined) {
+  return shard === undefined ? {} : { shard };
+}
 
 export class LeaderReporter {
   readonly #parts: LeaderReporterParts;
@@ -48,6 +54,15 @@ export class LeaderReporter {
         this.set(parts.members());
       },
     });
+    new Gauge({
+      name: 'zen_watcher_shards',
+      help: 'Shards, by what this replica does with them: total, read (it knows them), led (it writes in them).',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        for (const [state, count] of Object.entries(parts.shards())) this.set({ state }, count);
+      },
+    });
     this.#transitions = new Counter({
       name: 'zen_watcher_lease_transitions_total',
       help: 'Terms of this replica as leader, by what happened: acquired, taken, expired, released.',
@@ -62,17 +77,32 @@ export class LeaderReporter {
     for (const change of ['acquired', ...Object.keys(ends)]) this.#transitions.inc({ change }, 0);
   }
 
-  acquired(): void {
+  /** `shard`: where there are several. */
+  acquired(shard?: number): void {
+    const { logger, identity } = this.#parts;
     this.#isFailing = false;
     this.#transitions.inc({ change: 'acquired' });
-    this.#parts.logger.info('this replica leads: it writes events from now on', { identity: this.#parts.identity });
+    logger.info('this replica leads: it writes events from now on', { identity, ...named(shard) });
   }
 
-  lost(end: TermEnd): void {
+  lost(end: TermEnd, shard?: number): void {
     const { logger, identity } = this.#parts;
     this.#transitions.inc({ change: end });
     const level = end === 'released' ? 'info' : 'warn';
-    logger[level]('this replica does not lead any more: it writes no events', { identity, reason: ends[end] });
+    const reason = ends[end];
+    logger[level]('this replica does not lead any more: it writes no events', { identity, reason, ...named(shard) });
+  }
+
+  /** It reads those from now on. */
+  reads(shards: readonly number[]): void {
+    this.#parts.logger.info('this replica reads shards', { shards: shards.join(',') });
+  }
+
+  /** Replicas that divide the work otherwise are there, or gone. */
+  disputed(isDisputed: boolean, shards: number): void {
+    const { logger } = this.#parts;
+    if (isDisputed) logger.warn('replicas with another number of shards are at work: this one waits', { shards });
+    else logger.info('no replica has another number of shards any more', { shards });
   }
 
   /** Told once until this replica leads. */

@@ -51,7 +51,7 @@ suite('the chart, rendered', () => {
     placement: 'central',
     migrate: false,
     configMapNamespaces: ['zen-system'],
-    leases: leaderLeases(3),
+    leases: leaderLeases({ replicas: 3 }),
   };
   const without = (...names: string[]) => sources.filter(({ name }) => !names.includes(name));
   const off = (...names: string[]) => ({

@@ -22,7 +22,7 @@ suite('daemon: replicas', () => {
     const home = await electingHome(stage);
     const rest = new Rest(stage.controlPlane, home.account.token);
     const leases = `/apis/coordination.k8s.io/v1/namespaces/${home.namespace}/leases`;
-    const [name = ''] = leaderLeases(election.replicas);
+    const [name = ''] = leaderLeases(election);
     const lease = (holderIdentity: string, of = name, resourceVersion?: string) => ({
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',

@@ -88,11 +88,15 @@ async function bindRole(rest: Rest, { role, accountNamespace, namespace }: Bindi
   });
 }
 
-/** Lets an account elect a leader among so many replicas, in its namespace. */
-export async function allowElecting(rest: Rest, namespace: string, replicas: number): Promise<void> {
+/** Lets an account elect leaders among so many replicas, in its namespace. */
+export async function allowElecting(
+  rest: Rest,
+  namespace: string,
+  election: { readonly replicas: number; readonly shards?: number },
+): Promise<void> {
   const roles = `${rbac}/namespaces/${namespace}`;
   const role = `${name}-leases`;
-  await create(rest, `${roles}/roles`, { metadata: { name: role }, rules: leaseRules(leaderLeases(replicas)) });
+  await create(rest, `${roles}/roles`, { metadata: { name: role }, rules: leaseRules(leaderLeases(election)) });
   await create(rest, `${roles}/rolebindings`, {
     metadata: { name: role },
     roleRef: { apiGroup: roleGroup, kind: 'Role', name: role },

@@ -7,12 +7,17 @@ import type { PresentIntent, SignalIntent } from '../../src/pipeline/intent.ts';
 import { noPods } from '../../src/pipeline/owner.ts';
 import { presentIntent } from '../../src/pipeline/present-intent.ts';
 import { planReadings } from '../../src/pipeline/reading-plan.ts';
+import { oneShard } from '../../src/pipeline/shards.ts';
 import { finding, reading, start } from './findings.ts';
 import { everythingAccepted, judgeOf } from './rules.ts';
 
 /** The intent that a finding leads to. */
 export function presentOf(id: string, change: Partial<PresentIntent> = {}): PresentIntent {
-  const [plan] = planReadings([reading('r', [finding(id)])], new OwnerResolver(noPods), judgeOf(everythingAccepted));
+  const [plan] = planReadings([reading('r', [finding(id)])], {
+    owners: new OwnerResolver(noPods),
+    judge: judgeOf(everythingAccepted),
+    shards: oneShard,
+  });
   const kept = plan?.kept[0];
   if (plan === undefined || kept === undefined) throw new Error('the finding was not kept');
   const context = { namespace: 'zen-system', cluster: undefined, now: start, monotonicMs: 0 };

@@ -24,6 +24,8 @@ import { ReportTable } from '../../src/pipeline/report-table.ts';
 import type { RuleSettings } from '../../src/pipeline/rules.ts';
 import { isSentKey } from '../../src/pipeline/sent-reports.ts';
 import { Settlements } from '../../src/pipeline/settlements.ts';
+import type { Shards } from '../../src/pipeline/shards.ts';
+import { oneShard } from '../../src/pipeline/shards.ts';
 import { Summaries } from '../../src/pipeline/summaries.ts';
 import { WorkQueue } from '../../src/pipeline/work-queue.ts';
 import { WriteBudget } from '../../src/pipeline/write-budget.ts';
@@ -47,6 +49,8 @@ export interface WorldOptions {
   readonly isOneChannel?: boolean;
   /** The server of another world: both are replicas. This one stands by at first. */
   readonly replicaOf?: World;
+  /** What this replica reads; it writes there as well. One shard where it is not said. */
+  readonly shards?: Shards;
 }
 
 /** What the registry would say of the findings of tests: signals are of a type of their own. */
@@ -58,7 +62,10 @@ function isSignal(_source: string, eventType: string): boolean {
 class Life {
   readonly index = new EventIndex();
   readonly malformedMutes: string[] = [];
-  readonly own = new OwnEvents(this.index, isSignal, (_event, text) => this.malformedMutes.push(text));
+  readonly shards: Shards;
+  /** The shards in which it writes while it leads. */
+  readonly led: Set<number>;
+  readonly own: OwnEvents;
   readonly reports = new ReportTable();
   readonly books = new Books();
   readonly queue: WorkQueue;
@@ -78,6 +85,11 @@ class Life {
 
   constructor(world: World, options: WorldOptions) {
     const { server, clock } = world;
+    this.shards = options.shards ?? oneShard;
+    this.led = new Set(this.shards.scope);
+    const mayWrite = (shard: number) => this.isLeading && this.led.has(shard);
+    const noted = (_event: string, text: string) => void this.malformedMutes.push(text);
+    this.own = new OwnEvents(this.index, isSignal, noted, undefined, this.shards);
     const { index, own, reports, books } = this;
     const view: ClusterView = {
       isNamespaceGone: (namespace) => world.view.isNamespaceGone(namespace),
@@ -101,6 +113,7 @@ class Life {
             index,
             queue,
             books,
+            shard: 0,
             events: options.events,
             summaries: new Summaries({
               index,
@@ -108,6 +121,8 @@ class Life {
               namespaceFor: () => 'zen-system',
               cluster: undefined,
               intervalMs: world.summaryMs,
+              shard: 0,
+              isSharded: false,
             }),
             monotonicMs: () => world.elapsedMs,
             isSettled: () => this.isLeading && this.reconciler.isSettled(tool),
@@ -129,7 +144,8 @@ class Life {
       view,
       signals: { quietMs: () => world.quietMs, monotonicMs: clock.monotonicMs },
       admission: this.budget ?? unlimited,
-      mayWrite: () => this.isLeading,
+      mayWrite,
+      shards: this.shards,
     });
     this.lifecycle = new Lifecycle({
       index,
@@ -140,7 +156,7 @@ class Life {
       waits: () => ({ graceMs: world.graceMs, quietMs: world.quietMs }),
       kindState: (kind) => world.kindStates.get(kind) ?? world.kindState,
       handBack: (record) => this.reconciler.handBack(record),
-      mayWrite: () => this.isLeading,
+      mayWrite,
       unverifiedMs: world.unverifiedMs,
     });
     const tiny = { firstMs: 0.01, maximumMs: 0.05 };
@@ -163,7 +179,7 @@ class Life {
       clock,
       concurrency: options.concurrency ?? 4,
       backoff: tiny,
-      mayWrite: () => this.isLeading,
+      mayWrite,
       observer: {
         ended: (intent, ending) => {
           this.ended.push({ intent, ending });
@@ -237,18 +253,45 @@ export class World {
   resign(): void {
     const { life } = this;
     life.isLeading = false;
-    life.writer.fence();
+    life.writer.fence(0);
     life.budget?.forgetPlan();
-    life.reconciler.resign();
+    life.reconciler.resign(0);
   }
 
   /** This one leads from now on. True when signals have to be read again. */
   takeOver(): boolean {
     const { life } = this;
     life.isLeading = true;
-    life.writer.fence();
+    life.writer.fence(0);
     life.budget?.forgetPlan();
-    return life.reconciler.takeOver();
+    return life.reconciler.takeOver(0, true);
+  }
+
+  /** Reads one shard more and writes in it, as after its leader was killed: own events are listed first, then reports. */
+  join(shard: number): void {
+    const { life } = this;
+    life.reconciler.setSettled(tool, false);
+    life.shards.setScope([...life.shards.scope, shard]);
+    for (const name of this.#told.keys()) if (!life.own.isHeard(name)) this.#told.delete(name);
+    this.beginListing();
+    this.completeListing();
+    life.led.add(shard);
+    life.writer.fence(shard);
+    life.reconciler.takeOver(shard, false);
+    for (const name of this.reports.keys()) this.tell(name);
+    life.reconciler.setSettled(tool, true);
+  }
+
+  /** Gives a shard back: what is queued there is written first, then everything of it is forgotten. `isUnread`: reports too. */
+  async leave(shard: number, isUnread = (_key: string) => false): Promise<void> {
+    const { life } = this;
+    await this.rest();
+    life.led.delete(shard);
+    life.writer.fence(shard);
+    life.reconciler.resign(shard);
+    life.shards.setScope([...life.shards.scope].filter((other) => other !== shard));
+    const forgetStored = (row: number) => life.own.forget(row);
+    life.reconciler.forgetOutside({ unread: [], isUnread, forgetStored }, this.moment);
   }
 
   get moment() {

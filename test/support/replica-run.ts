@@ -65,7 +65,7 @@ const findingsEach = 10;
 /** A home whose account may elect. */
 export async function electingHome(stage: Stage): Promise<Home> {
   const home = await stage.home('events');
-  await allowElecting(stage.rest, home.namespace, election.replicas);
+  await allowElecting(stage.rest, home.namespace, election);
   return home;
 }
 

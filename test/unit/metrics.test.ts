@@ -144,6 +144,7 @@ suite('open events', () => {
       const facts = {
         severity,
         resourceNamespace: '',
+        shard: 0,
         resourceHash: 1,
         isPod: false,
         reportKind: '',

@@ -225,10 +225,10 @@ suite('the life of Resolved events', () => {
     await world.rest();
     const { index, queue } = world.life;
     world.elapsedMs += 59_000;
-    assert.equal(removeExpired(index, queue, 60_000, world.moment), 0);
+    assert.equal(removeExpired(index, queue, { ttlMs: 60_000, mayWrite: () => true }, world.moment), 0);
     world.elapsedMs += 2_000;
-    assert.equal(removeExpired(index, queue, 60_000, world.moment), 2);
-    assert.equal(removeExpired(index, queue, 60_000, world.moment), 0, 'once');
+    assert.equal(removeExpired(index, queue, { ttlMs: 60_000, mayWrite: () => true }, world.moment), 2);
+    assert.equal(removeExpired(index, queue, { ttlMs: 60_000, mayWrite: () => true }, world.moment), 0, 'once');
     await world.rest();
     assert.deepEqual(world.state, ['shop-low-0']);
     // What returns is a new event.
@@ -246,7 +246,7 @@ suite('the life of Resolved events', () => {
     world.elapsedMs += 61_000;
     const { index, queue } = world.life;
     world.server.latency = () => Promise.resolve();
-    removeExpired(index, queue, 60_000, world.moment);
+    removeExpired(index, queue, { ttlMs: 60_000, mayWrite: () => true }, world.moment);
     say(world, 'shop', findings('shop', 1, 'low'));
     await world.rest();
     assert.deepEqual(world.state, ['shop-low-0']);

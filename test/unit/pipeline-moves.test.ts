@@ -32,7 +32,8 @@ class Life {
       () => {},
       placement,
     );
-    this.misplaced = new Misplaced({ index, own: this.own, queue, placement, changed: () => {}, more: () => {} });
+    const rest = { mayWrite: () => true, changed: () => {}, more: () => {} };
+    this.misplaced = new Misplaced({ index, own: this.own, queue, placement, ...rest });
     this.#changes = new EventChanges({
       store: server,
       index,
@@ -249,6 +250,7 @@ suite('moves', () => {
       key: name,
       namespace: central,
       source: 'trivy',
+      shard: 0,
       partition: team,
       occurrences: 1,
       readAtMs: 0,

@@ -16,7 +16,7 @@ const facts = {
 
 function present(key: string, change: Partial<PresentIntent> = {}): PresentIntent {
   const source = key.slice(0, key.indexOf('-'));
-  const base = { key, namespace: 'ns', source, partition: 'p', occurrences: 1, readAtMs: 5, bytes: 10 };
+  const base = { key, namespace: 'ns', source, shard: 0, partition: 'p', occurrences: 1, readAtMs: 5, bytes: 10 };
   return { kind: 'present', ...base, facts, body: key, contentHash: 1, ...change };
 }
 

@@ -51,7 +51,7 @@ suite('writer: what is not allowed in one namespace', () => {
     put(presentOf('new'));
     while (gates.count('quota') === 0) await turn();
     const { key, namespace, source, partition } = presentOf('old');
-    const base = { key, namespace, source, partition, occurrences: 0, readAtMs: 0, bytes: 1 };
+    const base = { key, namespace, source, shard: 0, partition, occurrences: 0, readAtMs: 0, bytes: 1 };
     put({ ...base, kind: 'removal', reason: 'folded', at: new Date(0) });
     while (server.events.size > 0) await turn();
     assert.equal(gates.count('quota'), 1, 'what is removed says nothing of creating');

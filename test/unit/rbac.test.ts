@@ -25,7 +25,11 @@ const resources = (more: Partial<AccessSettings>, place?: string) =>
 
 suite('rights', () => {
   test('nothing is written but events and the Leases, nothing secret is read, and every rule has a reason', () => {
-    const grants = accessGrants({ ...settings, configMapNamespaces: ['reports'], leases: leaderLeases(2) });
+    const grants = accessGrants({
+      ...settings,
+      configMapNamespaces: ['reports'],
+      leases: leaderLeases({ replicas: 2 }),
+    });
     for (const { rules } of grants) {
       for (const rule of rules) {
         assert.ok(rule.why.length > 20, JSON.stringify(rule));
@@ -34,7 +38,7 @@ suite('rights', () => {
         if (!isOurs) assert.deepEqual(writes, [], rule.resources.join());
         for (const word of ['secrets', 'pods/log', 'replicasets', 'jobs']) assert.ok(!rule.resources.includes(word));
         assert.ok(!rule.apiGroups.includes('*') && !rule.verbs.includes('*'));
-        if (rule.resources.includes('leases')) assert.deepEqual(rule.resourceNames, leaderLeases(2));
+        if (rule.resources.includes('leases')) assert.deepEqual(rule.resourceNames, leaderLeases({ replicas: 2 }));
       }
     }
   });
