@@ -27,9 +27,18 @@ interface Page {
   readonly rejected: Record<RejectionReason, number>;
 }
 
+/** Pages kept apart; where there would be more, those on which nothing waits are added up: clusters make namespaces for hours. */
+const greatestPages = 1_000;
+
 /** One page of books per partition (namespace of the report), so that a shard can hand its own over. */
 export class Books {
   readonly #pages = new Map<string, Page>();
+  readonly #addedUp = emptyPage();
+
+  /** Pages kept apart. */
+  get pages(): number {
+    return this.#pages.size;
+  }
 
   /** Occurrences that came in and ended at once. */
   settle(partition: string, account: Account, occurrences: number): void {
@@ -69,23 +78,34 @@ export class Books {
   /** The sum over all partitions. */
   balance(): Balance {
     const total = emptyPage();
-    for (const page of this.#pages.values()) {
-      total.received += page.received;
-      total.pending += page.pending;
-      for (const account of accounts) total.accounts[account] += page.accounts[account];
-      for (const reason of rejectionReasons) total.rejected[reason] += page.rejected[reason];
-    }
+    for (const page of [this.#addedUp, ...this.#pages.values()]) add(page, total);
     return total;
   }
 
   #page(partition: string): Page {
     let page = this.#pages.get(partition);
     if (page === undefined) {
+      if (this.#pages.size >= greatestPages) this.#addUp();
       page = emptyPage();
       this.#pages.set(partition, page);
     }
     return page;
   }
+
+  #addUp(): void {
+    for (const [partition, page] of this.#pages) {
+      if (page.pending > 0) continue;
+      add(page, this.#addedUp);
+      this.#pages.delete(partition);
+    }
+  }
+}
+
+function add(page: Page, total: Page): void {
+  total.received += page.received;
+  total.pending += page.pending;
+  for (const account of accounts) total.accounts[account] += page.accounts[account];
+  for (const reason of rejectionReasons) total.rejected[reason] += page.rejected[reason];
 }
 
 /** What is missing for the books to balance; 0 when they do. */

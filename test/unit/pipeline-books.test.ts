@@ -4,7 +4,7 @@ import { suite, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { Answer } from '../../src/api/stored-event.ts';
-import { discrepancy } from '../../src/pipeline/books.ts';
+import { Books, discrepancy } from '../../src/pipeline/books.ts';
 import type { PresentIntent, SignalIntent } from '../../src/pipeline/intent.ts';
 import { presentOf, signalOf } from '../support/intents.ts';
 import { processOf } from '../support/writer-process.ts';
@@ -51,5 +51,22 @@ suite('books', () => {
       },
     );
     await fc.assert(property, { seed: 20_260_101, numRuns: 300, interruptAfterTimeLimit: 15_000 });
+  });
+
+  test('keep few pages where namespaces come and go, and what waits on its own', () => {
+    const books = new Books();
+    books.open('waiting', 3);
+    for (let name = 0; name < 20_000; name += 1) {
+      books.settle(`preview-${name}`, 'unchanged', 2);
+      if (name % 10 === 0) books.reject(`preview-${name}`, 'malformed', 1);
+    }
+    assert.ok(books.pages <= 1_000, `${books.pages} pages`);
+    books.close('waiting', 'written', 2);
+    books.closeRejected('waiting', 'refused-by-server', 1);
+    const balance = books.balance();
+    assert.equal(discrepancy(balance), 0);
+    const { received, pending, accounts, rejected } = balance;
+    assert.deepEqual([received, pending, accounts.unchanged, accounts.written], [42_003, 0, 40_000, 2]);
+    assert.deepEqual([rejected.malformed, rejected['refused-by-server']], [2_000, 1]);
   });
 });
