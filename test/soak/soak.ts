@@ -9,10 +9,11 @@ import { messageOf } from '../../src/lib/error-message.ts';
 import { createdInExcess, tallyOf, writesWithoutChange } from '../support/audit-log.ts';
 import { ConstantLoad, loadSettings } from '../support/constant-load.ts';
 import type { Container } from '../support/container.ts';
-import { assertBooksBalance, linesOf, ready } from '../support/daemon.ts';
+import { linesOf, ready, scrape } from '../support/daemon.ts';
 import { DisturbedWorld } from '../support/disturbed-world.ts';
 import type { Bound } from '../support/flatness.ts';
 import { judgeFlatness } from '../support/flatness.ts';
+import { assertBalancedNow } from '../support/metrics-text.ts';
 import { networkFaults } from '../support/network-faults.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { until } from '../support/until.ts';
@@ -114,7 +115,7 @@ export async function soak(container: Container, size: SoakSize, say: (line: str
       await load.stop();
     }
     say('the load has ended; all is reported once more');
-    await settle(world, load);
+    await settle(world, load).catch((error: unknown) => problems.push(inWordsOf(error)));
     const written = stage.audit.writes(home.namespace).filter(({ user }) => user === home.account.user);
     problems.push(...createdInExcess(stage.audit.writes(home.namespace)).map((name) => `${name} was created twice`));
     problems.push(...writesWithoutChange(written).map(({ verb, name }) => `${verb} ${name} changed nothing`));
@@ -179,7 +180,7 @@ async function settle(world: DisturbedWorld, load: ConstantLoad): Promise<void> 
     },
     { limitSeconds: 120, pauseMs: 1000 },
   );
-  await assertBooksBalance(world.daemon);
+  assertBalancedNow(await scrape(world.daemon));
 }
 
 function table(samples: readonly Sample[]) {
@@ -214,4 +215,10 @@ function table(samples: readonly Sample[]) {
 function inWords({ seconds, rssMB, heapMB, fds, knownEvents, during }: Sample): string {
   const minutes = Math.round(seconds / 60);
   return `${minutes} min: ${rssMB.toFixed(0)} MB resident, heap ${heapMB.toFixed(0)} MB, ${fds} fds, ${knownEvents} events known${during === '' ? '' : `, ${during}`}`;
+}
+
+function inWordsOf(error: unknown): string {
+  return error instanceof Error && error.cause !== undefined
+    ? `${error.message}: ${messageOf(error.cause)}`
+    : messageOf(error);
 }

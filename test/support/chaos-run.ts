@@ -4,13 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { accounts } from '../../src/pipeline/books.ts';
 import { createdInExcess, tallyOf, writesWithoutChange } from './audit-log.ts';
 import { ConstantLoad, type LoadSize } from './constant-load.ts';
 import type { DaemonProcess } from './daemon.ts';
 import { ready, scrape } from './daemon.ts';
 import { DisturbedWorld, type WorldOptions } from './disturbed-world.ts';
-import type { Scrape } from './metrics-text.ts';
+import { assertBalancedNow } from './metrics-text.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { until } from './until.ts';
 import { webhookPort } from './webhook-runs.ts';
@@ -203,14 +202,6 @@ async function memoryOf(daemon: DaemonProcess): Promise<Memory> {
     rssMB: megabytes('process_resident_memory_bytes'),
     fds: now.value('process_open_fds'),
   };
-}
-
-/** received = all accounts + rejected + pending, also while something waits (F6). */
-function assertBalancedNow(now: Scrape): void {
-  const settled = accounts.reduce((sum, account) => sum + now.settled(account), 0);
-  const sum = settled + now.value('zen_watcher_findings_rejected_total') + now.pending;
-  assert.equal(now.received, sum, `received ${now.received}, accounted for ${sum}`);
-  assert.equal(now.value('zen_watcher_books_discrepancy'), 0);
 }
 
 /** `falco 200` and the like, since the load was started. */

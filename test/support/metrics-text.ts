@@ -62,6 +62,14 @@ export function assertBalanced(scrape: Scrape): void {
   for (const [account, occurrences] of settled) assert.ok(occurrences >= 0, `${account} is ${occurrences}`);
 }
 
+/** The same while something waits: repeats of signals are put off for minutes. */
+export function assertBalancedNow(scrape: Scrape): void {
+  const settled = accounts.reduce((sum, account) => sum + scrape.settled(account), 0);
+  const sum = settled + scrape.value('zen_watcher_findings_rejected_total') + scrape.pending;
+  assert.equal(scrape.received, sum, `received ${scrape.received}, accounted for ${sum}`);
+  assert.equal(scrape.value('zen_watcher_books_discrepancy'), 0);
+}
+
 /** `name{label="value",...} number`. */
 function parseLine(line: string): Sample {
   const match = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)(?: \d+)?$/.exec(line);
