@@ -14,6 +14,7 @@ import { measureMemory } from './p3-memory.ts';
 import { measureNormalizing } from './p5-normalize.ts';
 import { measureReady } from './p6-ready.ts';
 import { measureIdle } from './p7-idle.ts';
+import { measureSizes } from './s1-sizing.ts';
 import { measureWebhooks } from './w1-webhooks.ts';
 
 const log = (line: string) => process.stderr.write(`${line}\n`);
@@ -30,7 +31,18 @@ const measurements: readonly {
   { ids: ['P1'], run: async (cluster) => measureBacklog(await cluster(), log) },
   { ids: ['P6'], run: async (cluster) => measureReady(await cluster(), reportsOfRun(), log) },
   { ids: ['P3', 'P4'], run: async (cluster) => measureMemory(await cluster(), reportsOfRun(), log) },
+  { ids: ['SIZE'], run: () => onACluster((cluster) => measureSizes(cluster, log)) },
 ];
+
+/** For what must find nothing there. */
+async function onACluster(run: (cluster: BenchCluster) => Promise<Figure[]>): Promise<Figure[]> {
+  const own = await startBenchCluster(log, values.limited);
+  try {
+    return await run(own);
+  } finally {
+    await own.stop();
+  }
+}
 
 const { values } = parseArgs({
   options: {

@@ -29,7 +29,13 @@ export interface WebhookOptions {
 export function startWatcher(
   cluster: BenchCluster,
   namespace: string,
-  options: { program?: string; flags?: readonly string[]; webhooks?: WebhookOptions } = {},
+  options: {
+    program?: string;
+    flags?: readonly string[];
+    webhooks?: WebhookOptions;
+    /** Besides those of the container. */
+    nodeOptions?: string;
+  } = {},
 ): Running {
   // Room for all: 20,000 events are more than the event budget allows when nothing is said.
   const configPath = join(cluster.controlPlane.folder, 'bench-config.yaml');
@@ -50,7 +56,7 @@ export function startWatcher(
     '--log-level=warn',
     ...(options.flags ?? []),
   ];
-  const child = start(args, ['ignore', 'pipe', 'inherit'], cluster.container);
+  const child = start(args, ['ignore', 'pipe', 'inherit'], cluster.container, options.nodeOptions);
   // The start line carries the port, but is logged at info: the kernel's table of listening sockets tells it as well.
   child.stdout?.resume();
   const closed = new Promise<number | null>((resolve) => child.on('close', resolve));
@@ -76,9 +82,15 @@ export function runScript(file: string, argument: unknown, container?: Container
 }
 
 /** Node with these arguments; the wrapper of a container becomes that very process. */
-function start(args: readonly string[], stdio: StdioOptions, container: Container | undefined): ChildProcess {
+function start(
+  args: readonly string[],
+  stdio: StdioOptions,
+  container: Container | undefined,
+  nodeOptions = '',
+): ChildProcess {
   const [program = '', ...rest] = [...(container?.wrapper ?? []), process.execPath, ...args];
-  const env = container === undefined ? process.env : { ...process.env, NODE_OPTIONS: container.nodeOptions };
+  const words = [container?.nodeOptions ?? process.env['NODE_OPTIONS'] ?? '', nodeOptions];
+  const env = { ...process.env, NODE_OPTIONS: words.join(' ').trim() };
   return spawn(program, rest, { stdio, env });
 }
 
