@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Container } from './container.ts';
 import { eventsPath } from './crd.ts';
 import type { DaemonProcess, DaemonSettings } from './daemon.ts';
-import { ready, startDaemonProcess } from './daemon.ts';
+import { startDaemonProcess } from './daemon.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { electingHome } from './replica-run.ts';
 import { type Home, Stage, type StageOptions } from './stage.ts';
@@ -121,11 +121,6 @@ export class DisturbedWorld {
       const isServed = async () => (await this.stage.rest.send('GET', `${path}?limit=1`)).code === 200;
       await until(`${path} to be served`, isServed);
     }
-  }
-
-  /** Waits until every daemon is ready and watches all that it did when `informers` were counted. */
-  async ready(): Promise<void> {
-    for (const daemon of this.daemons) await ready(daemon);
   }
 
   async stop(): Promise<void> {

@@ -85,11 +85,6 @@ export class FaultProxy {
     return () => void this.#faults.delete(fault);
   }
 
-  /** Watches that are open now. */
-  get watches(): number {
-    return this.#watches.size;
-  }
-
   /** Ends all open watches in good order, as the server does after some minutes. */
   endWatches(): void {
     for (const answer of this.#watches) answer.end();
