@@ -378,7 +378,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       await inputs.stopEvents();
       await client.close();
       await probes.close();
-      logger.info('zen-watcher stopped', { drained: isDrained, left: queue.items });
+      reporter.stopped(isDrained, queue.items, queue.remove(({ isSent }) => isSent === true).length);
     },
   };
 

@@ -11,6 +11,7 @@ export class WriteBudget {
   #tokens: number;
   #filledAtMs: number;
   #share = 1;
+  #isLifted = false;
 
   constructor(options: WriteBudgetOptions, monotonicMs: () => number) {
     this.#options = options;
@@ -26,10 +27,15 @@ export class WriteBudget {
     this.#tokens = Math.min(this.#tokens, this.#options.burst * share);
   }
 
+  /** No limit from now on: what is left is written within a time, and then there is nobody to write it. */
+  lift(): void {
+    this.#isLifted = true;
+  }
+
   /** Takes one token: 0 when it was there, else the milliseconds until one will be. */
   take(): number {
     const { perSecond } = this.#options;
-    if (perSecond === 0) return 0;
+    if (perSecond === 0 || this.#isLifted) return 0;
     this.#refill();
     if (this.#tokens >= 1) {
       this.#tokens -= 1;

@@ -94,10 +94,15 @@ export class Writer {
     await this.#running.onIdle();
   }
 
-  /** Writes what waits, also what was put off. Resolves when nothing is left, or after `timeoutMs`. True when it is empty. */
+  /**
+   * Writes what waits, also what was put off, as fast as the server takes it: what was sent by webhook is nowhere else.
+   * Resolves when nothing is left, or after `timeoutMs`. True when it is empty.
+   */
   async drain(timeoutMs: number): Promise<boolean> {
-    const { queue, clock } = this.#parts;
+    const { queue, clock, budget } = this.#parts;
+    budget.lift();
     queue.flush();
+    this.#pump();
     const deadline = clock.monotonicMs() + timeoutMs;
     while (queue.items > 0 && clock.monotonicMs() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 20));

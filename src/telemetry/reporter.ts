@@ -263,6 +263,12 @@ export class Reporter {
     } else logger.info('reports speak again', { channel });
   }
 
+  /** The end. `left` events were not written in time; what only a webhook told of (`sent`) nobody finds again. */
+  stopped(drained: boolean, left: number, sent: number): void {
+    const level = sent > 0 ? 'warn' : 'info';
+    this.#parts.logger[level]('zen-watcher stopped', { drained, left, sent });
+  }
+
   serverUnreachable(message: string): void {
     this.#isUnreachable = true;
     this.#parts.logger.warn('the API server cannot be reached: trying again', { reason: brief(message) });

@@ -9,6 +9,7 @@ import { Stage } from '../support/stage.ts';
 import {
   burst,
   countsOf,
+  drainBeyondBudget,
   endUnderLoad,
   lostAnswers,
   outage,
@@ -45,6 +46,11 @@ suite('daemon: webhooks', () => {
       );
     });
   }
+
+  test('SIGTERM while more waits than the write budget allows in the time left: all that was answered is written', async (t) => {
+    const figures = await drainBeyondBudget(stage, { alerts: 200, perSecond: 1 }, (end) => t.after(end));
+    t.diagnostic(JSON.stringify(figures));
+  });
 
   test('routes by credential: strangers are told so, tokens stay out of logs and metrics, what has no credential is absent', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'zen-tokens-'));

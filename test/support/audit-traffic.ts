@@ -18,7 +18,7 @@ import { ready, scrape } from './daemon.ts';
 import { repositoryRoot } from './repository.ts';
 import type { Home, Stage } from './stage.ts';
 import { quantile, until } from './until.ts';
-import type { CleanUp } from './webhook-runs.ts';
+import type { CleanUp, Tell } from './webhook-runs.ts';
 import { webhookPort, webhooksOnly } from './webhook-runs.ts';
 
 /** The accounts whose reads of Secrets are routine: for `audit.secretReaders` of the daemon. */
@@ -52,7 +52,7 @@ interface LogEntry {
 const rbac = '/apis/rbac.authorization.k8s.io/v1';
 
 /** Has the clients work for a while, and judges what the daemon made of it. */
-export async function auditTraffic(place: AuditPlace, size: TrafficSize, cleanUp: CleanUp) {
+export async function auditTraffic(place: AuditPlace, size: TrafficSize, cleanUp: CleanUp, tell: Tell = () => {}) {
   const { stage, relay, daemon, home } = place;
   const namespace = await trafficNamespace(stage);
   const clients = await Promise.all([
@@ -62,6 +62,7 @@ export async function auditTraffic(place: AuditPlace, size: TrafficSize, cleanUp
   cleanUp(async () => void (await Promise.all(clients.map(({ end }) => end()))));
   const [errorsBefore, before] = [await auditErrors(stage), await scrape(daemon)];
   const answeredBefore = relay.answeredMs.length;
+  tell(() => `${relay.items} audit events taken in ${relay.answeredMs.length} batches`);
   relay.spoil = true;
   const startedMs = performance.now();
   for (let number = 0; number < size.matters; number += 1) {
@@ -99,7 +100,7 @@ export async function auditTraffic(place: AuditPlace, size: TrafficSize, cleanUp
 }
 
 /** The same on a control plane of its own with the documented flags, before a daemon in a process of its own. */
-export async function auditUnderTraffic(size: TrafficSize, cleanUp: CleanUp) {
+export async function auditUnderTraffic(size: TrafficSize, cleanUp: CleanUp, tell: Tell) {
   const audited = await openAuditStage({ apiServerFlags: documentedFlags() });
   cleanUp(() => audited.close());
   const { stage, relay, tokenFile } = audited;
@@ -110,7 +111,7 @@ export async function auditUnderTraffic(size: TrafficSize, cleanUp: CleanUp) {
   await ready(daemon);
   relay.sendTo(webhookPort(daemon));
   const finish = async () => assert.equal(await daemon.end('SIGTERM'), 0);
-  return auditTraffic({ stage, relay, daemon, home, finish }, size, cleanUp);
+  return auditTraffic({ stage, relay, daemon, home, finish }, size, cleanUp, tell);
 }
 
 /** A namespace with what Pods need, and the rights of the clients. */

@@ -41,61 +41,86 @@ export function countsOf(events: readonly StoredEvent[]): Map<string, number> {
 
 /** Has something done when all is over, however it ends. */
 export type CleanUp = (end: () => Promise<void>) => void;
+/** Takes a way to say how far a run is, for whoever waits for it. */
+export type Tell = (look: () => string) => void;
 
 const isTaken = (status: number) => status === 200 || status === 202;
 
+export interface BurstSize {
+  readonly identical: number;
+  readonly different: number;
+  /** The event budget. */
+  readonly events: number;
+  /** How long the API server cannot be reached from the middle of each part on. */
+  readonly awaySeconds?: number;
+}
+
 /** Identical alerts on one connection, then different ones: one event that counts them all, and one event each. */
-export async function burst(
-  stage: Stage,
-  size: { readonly identical: number; readonly different: number; readonly events: number },
-  cleanUp: CleanUp,
-) {
+export async function burst(stage: Stage, size: BurstSize, cleanUp: CleanUp, tell: Tell = () => {}) {
+  const { identical, different, events, awaySeconds = 0 } = size;
   const home = await stage.home('events');
-  const daemon = await stage.daemonProcess(home, webhooksOnly({ budget: { events: size.events } }));
+  const gate = await TcpGate.open(stage.controlPlane.server);
+  cleanUp(() => gate.close());
+  const daemon = await stage.daemonProcess(home, webhooksOnly({ budget: { events } }), gate.url);
   await ready(daemon);
   const sender = new WebhookSender(webhookPort(daemon), '/falco/webhook');
   cleanUp(() => sender.close());
-  const begin = performance.now();
-  for (let index = 0; index < size.identical; index += 1) assert.equal(await sender.send(alert('Same')), 200);
-  const identicalMs = performance.now() - begin;
+  tell(() => `${sender.latencies.length} of ${identical + different} alerts answered`);
   const writes = () => tallyOf(stage.audit.writes(home.namespace).filter(({ user }) => user === home.account.user));
+  /** Sends one after the other. The API server is away from the middle on, and back when it resolves. */
+  const sendEach = async (rules: readonly string[]) => {
+    const begin = performance.now();
+    let away: Promise<void> | undefined;
+    for (const [index, rule] of rules.entries()) {
+      if (awaySeconds > 0 && index === rules.length / 2) away = cutFor(gate, awaySeconds);
+      const status = await sender.send(alert(rule));
+      // Held for as long as it is, an alert is not refused.
+      assert.ok(status === 200 || (status === 202 && away !== undefined), `${rule} was answered ${status}`);
+    }
+    const milliseconds = Math.round(performance.now() - begin);
+    await away;
+    return milliseconds;
+  };
+  const identicalMs = await sendEach(Array.from({ length: identical }, () => 'Same'));
   const writesOfOne = writes();
   assert.ok(
     Object.values(writesOfOne).reduce((sum, count) => sum + count, 0) <= 2 + identicalMs / 9_000,
     JSON.stringify(writesOfOne),
   );
 
-  const rules = Array.from({ length: size.different }, (_, index) => `Rule ${index}`);
-  const secondBegin = performance.now();
-  const statuses = await sender.sendAll(rules.map(alert));
-  const differentMs = performance.now() - secondBegin;
-  assert.deepEqual([...new Set(statuses)], [200]);
+  const rules = Array.from({ length: different }, (_, index) => `Rule ${index}`);
+  const differentMs = await sendEach(rules);
   // To make room for its summary, the budget may remove one that was written before.
-  const folded = await until('all to be on the server or folded', async () => {
-    const there = countsOf(await stage.events(home.namespace));
-    const missing = ['Same', ...rules].filter((rule) => !there.has(rule)).length;
-    const removed = writes()['delete 200'] ?? 0;
-    return (await scrape(daemon)).settled('folded') + removed === missing && { missing };
-  }).then(({ missing }) => missing);
+  const folded = await until(
+    'all to be on the server or folded',
+    async () => {
+      const there = countsOf(await stage.events(home.namespace));
+      const missing = ['Same', ...rules].filter((rule) => !there.has(rule)).length;
+      const removed = writes()['delete 200'] ?? 0;
+      return (await scrape(daemon)).settled('folded') + removed === missing && { missing };
+    },
+    { pauseMs: Math.max(50, different / 10) },
+  ).then(({ missing }) => missing);
   const scraped = await scrape(daemon);
   assert.equal(scraped.value('zen_watcher_webhook_refused_total'), 0);
-  assert.equal(
-    scraped.value('zen_watcher_webhook_requests_total', { endpoint: '/falco/webhook', status: '200' }),
-    size.identical + size.different,
-  );
+  const answered = (status: string) =>
+    scraped.value('zen_watcher_webhook_requests_total', { endpoint: '/falco/webhook', status });
+  assert.equal(answered('200') + answered('202'), identical + different);
   assert.equal(scraped.value('zen_watcher_books_discrepancy'), 0);
-  assert.equal(scraped.received, size.identical + size.different);
+  assert.equal(scraped.received, identical + different);
   assert.equal(await daemon.end('SIGTERM'), 0);
   const counts = countsOf(await stage.events(home.namespace));
-  assert.equal(counts.get('Same'), size.identical, 'what was put off is written at the end in order');
-  assert.ok(counts.size <= size.events);
-  return {
-    identicalMs: Math.round(identicalMs),
-    differentMs: Math.round(differentMs),
-    writesOfOne,
-    folded,
-    writes: writes(),
-  };
+  assert.equal(counts.get('Same'), identical, 'what was put off is written at the end in order');
+  assert.deepEqual(rules.filter((rule) => (counts.get(rule) ?? 1) !== 1).slice(0, 5), []);
+  assert.ok(counts.size <= events);
+  return { identicalMs, differentMs, statuses: sender.statuses, writesOfOne, folded, writes: writes() };
+}
+
+/** The network between the two is gone for so long. */
+async function cutFor(gate: TcpGate, seconds: number): Promise<void> {
+  gate.shut();
+  await sleep(seconds * 1000);
+  gate.reopen();
 }
 
 /** Alerts and audit batches while the API server cannot be reached for a while: nothing that was answered is missing afterwards. */
@@ -103,6 +128,7 @@ export async function outage(
   stage: Stage,
   size: { readonly seconds: number; readonly senders: number },
   cleanUp: CleanUp,
+  tell: Tell = () => {},
 ) {
   const home = await stage.home('events');
   const gate = await TcpGate.open(stage.controlPlane.server);
@@ -124,6 +150,7 @@ export async function outage(
   });
   let batches = 0;
   let sendings = 0;
+  tell(() => `alerts ${JSON.stringify(falco.statuses)}, audit batches ${JSON.stringify(audit.statuses)}`);
   // Whatever comes of it, nobody goes on sending.
   cleanUp(async () => {
     isOver = true;
@@ -226,18 +253,48 @@ export async function lostAnswers(
   return { lost: relay.lost, statuses: falco.statuses, events: counts.size };
 }
 
+/** More was answered 202 than the write budget lets through within the time of the drain: all of it is on the server at the end. */
+export async function drainBeyondBudget(
+  stage: Stage,
+  size: { readonly alerts: number; readonly perSecond: number },
+  cleanUp: CleanUp,
+) {
+  const home = await stage.home('events');
+  const settings = { ...webhooksOnly(), writes: { perSecond: size.perSecond, burst: size.perSecond } };
+  const soon = { roomMs: 10_000, podsMs: 0, writeMs: 1 };
+  const patience = { 'on-write': soon, batch: soon, report: soon };
+  const daemon = await stage.daemon(home, { ...settings, timing: { webhooks: { patience } } });
+  await ready(daemon);
+  const sender = new WebhookSender(webhookPort(daemon), '/falco/webhook', { connections: 8 });
+  cleanUp(() => sender.close());
+  const rules = Array.from({ length: size.alerts }, (_, index) => `Rule ${index}`);
+  const statuses = await sender.sendAll(rules.map(alert), 8);
+  assert.ok(statuses.every(isTaken));
+  const before = (await stage.events(home.namespace)).length;
+  const begin = performance.now();
+  await stage.end(daemon);
+  const drainMs = Math.round(performance.now() - begin);
+  const [line] = linesOf(daemon, 'zen-watcher stopped');
+  assert.deepEqual([line?.['drained'], line?.['left'], line?.['sent'], line?.level], [true, 0, 0, 'info']);
+  const counts = countsOf(await stage.events(home.namespace));
+  assert.deepEqual(rules.filter((rule) => counts.get(rule) !== 1).slice(0, 5), []);
+  return { statuses: sender.statuses, before, drainMs };
+}
+
 /** The daemon ends under load. What was answered 200 is there; after an end in order also what was answered 202, to the unit. */
 export async function endUnderLoad(
   stage: Stage,
   signal: 'SIGTERM' | 'SIGKILL',
   size: { readonly senders: number; readonly alerts: number },
   cleanUp: CleanUp,
+  tell: Tell = () => {},
 ) {
   const home = await stage.home('events');
   const daemon = await stage.daemonProcess(home, webhooksOnly());
   await ready(daemon);
   const falco = new WebhookSender(webhookPort(daemon), '/falco/webhook', { connections: size.senders });
   const taken = new Map<string, number>();
+  tell(() => `${taken.size} of ${size.alerts} alerts answered`);
   const unanswered = new Set<string>();
   let ending: Promise<number | null> | undefined;
   let isOver = false;

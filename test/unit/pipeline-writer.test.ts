@@ -174,6 +174,21 @@ suite('writer: when the server will not', () => {
     assert.equal(new WriteBudget({ perSecond: 0, burst: 1 }, () => 0).take(), 0);
   });
 
+  test('a drain does not wait for the budget, but for a server that asks for less', async (t) => {
+    const budget = new WriteBudget({ perSecond: 0.001, burst: 1 }, () => performance.now());
+    const { server, put, writer, pace, queue } = processOf({ budget });
+    t.after(() => writer.stop());
+    for (let number = 0; number < 20; number += 1) put(signalOf(`s${number}`, 1));
+    let refusals = 2;
+    server.fault = () => {
+      refusals -= 1;
+      return refusals < 0 ? 'none' : { kind: 'retry', cause: 'throttled', message: '429' };
+    };
+    assert.equal(await writer.drain(60_000), true);
+    assert.deepEqual([server.events.size, queue.items], [20, 0]);
+    assert.ok(pace.share < 1);
+  });
+
   test('a fence that falls between two writes of one intent stops the second', async () => {
     const server = new ModelServer();
     let isFenced = false;
