@@ -59,6 +59,10 @@ suite('the chart, rendered', () => {
   });
   const cases: Record<string, { readonly values: object; readonly settings: AccessSettings }> = {
     'as it is': { values: {}, settings: base },
+    shards: {
+      values: { config: { leaderElection: { shards: 4 } } },
+      settings: { ...base, leases: leaderLeases({ replicas: 5, shards: 4 }) },
+    },
     'one source off': {
       values: { config: off('trivy') },
       settings: { ...base, sources: without('trivy') },
@@ -272,6 +276,11 @@ suite('the chart, rendered', () => {
     assert.equal((await config({ replicaCount: 1 }))?.['leaderElection'], undefined);
     const scaled = await config({ autoscaling: { enabled: true, maxReplicas: 5 } });
     assert.equal(scaled?.['leaderElection'].replicas, 6);
+    const sharded = { replicaCount: 1, config: { leaderElection: { shards: 3 } } };
+    assert.deepEqual((await config(sharded))?.['leaderElection'], { enabled: true, shards: 3, replicas: 4 });
+    assert.equal(named(await helm.template(sharded), 'Deployment').spec.replicas, 3, 'a pod for each shard');
+    assert.equal(named(await helm.template({ ...sharded, replicaCount: 5 }), 'Deployment').spec.replicas, 5);
+    await assert.rejects(helm.text({ config: { leaderElection: { shards: 17 } } }), /shards/);
     await assert.rejects(helm.text({ config: { leaderElection: { enabled: false } } }), /there can be one pod only/);
   });
 

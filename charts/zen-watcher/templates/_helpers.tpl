@@ -83,11 +83,21 @@ annotations:
 {{- if and (eq (get $annotations "meta.helm.sh/release-name") $root.Release.Name) (eq (get $annotations "meta.helm.sh/release-namespace") $root.Release.Namespace) }}true{{ end }}
 {{- end }}
 
+{{/* In so many parts the work is divided, each with a leader of its own. */}}
+{{- define "zen-watcher.shards" -}}
+{{ dig "leaderElection" "shards" 1 .Values.config | int }}
+{{- end }}
+
+{{/* The pods that are asked for: a shard each, at least. */}}
+{{- define "zen-watcher.pods" -}}
+{{ max (int .Values.replicaCount) (int (include "zen-watcher.shards" .)) }}
+{{- end }}
+
 {{/* The most pods there are at a time, one more during a rollout. */}}
 {{- define "zen-watcher.mostPods" -}}
-{{- if .Values.autoscaling.enabled }}{{ add1 (int .Values.autoscaling.maxReplicas) }}{{ else }}{{ add1 (int .Values.replicaCount) }}{{ end }}
+{{- if .Values.autoscaling.enabled }}{{ add1 (int .Values.autoscaling.maxReplicas) }}{{ else }}{{ add1 (int (include "zen-watcher.pods" .)) }}{{ end }}
 {{- end }}
 
 {{- define "zen-watcher.hasStandby" -}}
-{{- if or (gt (int .Values.replicaCount) 1) .Values.autoscaling.enabled }}true{{ end }}
+{{- if or (gt (int (include "zen-watcher.pods" .)) 1) .Values.autoscaling.enabled }}true{{ end }}
 {{- end }}
