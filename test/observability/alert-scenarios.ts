@@ -116,5 +116,14 @@ export const alertScenarios: readonly AlertScenario[] = [
     at: 13,
     notAt: 9,
   },
-  { alert: 'ZenWatcherNoLeader', series: { 'zen_watcher_leader{pod="a"}': '1 0x30' }, at: 5, notAt: 2 },
+  {
+    alert: 'ZenWatcherNoLeader',
+    series: {
+      'zen_watcher_shards{pod="a",state="total"}': '2x31',
+      'zen_watcher_shards{pod="a",state="led"}': '1x31',
+      'zen_watcher_shards{pod="b",state="led"}': '1 0x30',
+    },
+    at: 5,
+    notAt: 2,
+  },
 ];
