@@ -1,5 +1,5 @@
 /**
- * `npm run test:replicas [-- --replicas=2 --signal=SIGKILL --times=20 --seconds=30 --findings=2000 --seed=N]`: the leader of
+ * `npm run test:replicas [-- --replicas=2 --shards=1 --signal=SIGKILL --times=20 --seconds=30 --findings=2000 --seed=N]`: the leader of
  * real replicas on a real control plane is killed again and again under load (test/support/replica-run.ts). By default two
  * replicas for ten minutes, then three, which are sent alerts by webhook as well. `npm run test:pauses` stops it instead, past its lease, a hundred times. Prints its
  * figures; exit code 1 when anything was lost, doubled, written in vain or without a condition.
@@ -14,7 +14,7 @@ const say = (line: string) => process.stderr.write(`${line}\n`);
 
 const text = { type: 'string' } as const;
 const { values } = parseArgs({
-  options: { replicas: text, signal: text, times: text, seconds: text, findings: text, seed: text },
+  options: { replicas: text, shards: text, signal: text, times: text, seconds: text, findings: text, seed: text },
 });
 const signal = endings.find((one) => one === (values.signal ?? 'SIGKILL'));
 if (signal === undefined) {
@@ -27,6 +27,7 @@ const common = {
   seconds: numberOf('seconds', values.seconds ?? '30'),
   findings: numberOf('findings', values.findings ?? '2000'),
   seed: numberOf('seed', values.seed ?? String(Date.now() % 1_000_000)),
+  shards: numberOf('shards', values.shards ?? '1'),
   withAlerts: signal !== 'SIGSTOP',
 };
 const replicas = values.replicas ?? (signal === 'SIGKILL' ? '2,3' : '2');
@@ -34,7 +35,7 @@ await ensureBinaries({ log: say });
 for (const one of replicas.split(',')) await run({ ...common, replicas: numberOf('replicas', one) });
 
 async function run(size: ReplicaRunSize): Promise<void> {
-  say(`${size.replicas} replicas, ${size.times} times ${size.signals}, --seed=${size.seed}`);
+  say(`${size.replicas} replicas, ${size.shards} shards, ${size.times} times ${size.signals}, --seed=${size.seed}`);
   const stage = await Stage.start();
   try {
     const figures = await disturbLeaders(stage, size, say);

@@ -31,6 +31,8 @@ export interface ReplicaRunSize {
   readonly seconds: number;
   readonly findings: number;
   readonly seed: number;
+  /** Into so many the work is divided; one where nothing is said. */
+  readonly shards?: number;
   /** Alerts come by webhook too, to all replicas. Not with SIGSTOP: who is stopped answers nobody, as no replica does. */
   readonly withAlerts?: boolean;
 }
@@ -56,16 +58,20 @@ export const replicaSettings: DaemonSettings = {
   config: { budget: { events: 1_000_000 }, leaderElection: election },
 };
 
-const withWebhooks: DaemonSettings = {
-  config: { ...replicaSettings.config, webhooks: { port: 0, host: '127.0.0.1', routes: { falco: { open: true } } } },
-};
+const webhooks = { port: 0, host: '127.0.0.1', routes: { falco: { open: true } } };
+
+function settingsFor({ withAlerts = false, shards = 1 }: ReplicaRunSize): DaemonSettings {
+  const { config } = replicaSettings;
+  const divided = { ...config, leaderElection: { ...election, shards } };
+  return { config: withAlerts ? { ...divided, webhooks } : divided };
+}
 
 const findingsEach = 10;
 
 /** A home whose account may elect. */
-export async function electingHome(stage: Stage): Promise<Home> {
+export async function electingHome(stage: Stage, shards = 1): Promise<Home> {
   const home = await stage.home('events');
-  await allowElecting(stage.rest, home.namespace, election);
+  await allowElecting(stage.rest, home.namespace, { ...election, shards });
   return home;
 }
 
@@ -73,6 +79,22 @@ export async function electingHome(stage: Stage): Promise<Home> {
 export async function leads(replica: DaemonProcess): Promise<boolean> {
   const answer = await Promise.race([scrape(replica).catch(() => undefined), sleep(1_000, undefined, { ref: false })]);
   return answer?.value('zen_watcher_leader') === 1;
+}
+
+/** Waits until these replicas lead in every shard. */
+function ledEverywhere(replicas: readonly DaemonProcess[], shards: number): Promise<true> {
+  const ledBy = async (replica: DaemonProcess) => {
+    const answer = await Promise.race([
+      scrape(replica).catch(() => undefined),
+      sleep(1_000, undefined, { ref: false }),
+    ]);
+    return answer?.value('zen_watcher_shards', { state: 'led' }) ?? 0;
+  };
+  const look = async () => {
+    const led = await Promise.all(replicas.map(ledBy));
+    return led.reduce((sum, count) => sum + count, 0) >= shards;
+  };
+  return until('leaders everywhere', look, { pauseMs: 20 }) as Promise<true>;
 }
 
 /** Waits until one of the replicas leads, and gives it. */
@@ -94,17 +116,21 @@ export async function disturbLeaders(
   say: (line: string) => void,
 ): Promise<ReplicaRunFigures> {
   const begin = performance.now();
-  const home = await electingHome(stage);
+  const { shards = 1 } = size;
+  const home = await electingHome(stage, shards);
   const namespace = await stage.namespace('team');
-  const churn = new ReportChurn({ stage, namespace, random: new SeededRandom(size.seed + 1), each: findingsEach });
+  const others: string[] = [];
+  while (others.length < (shards - 1) * 5) others.push(await stage.namespace('team'));
+  const random = new SeededRandom(size.seed + 1);
+  const churn = new ReportChurn({ stage, namespace, others, random, each: findingsEach });
   const reports = Math.ceil(size.findings / findingsEach);
   while (churn.reports < reports / 2) await churn.add();
-  const settings = size.withAlerts === true ? withWebhooks : replicaSettings;
+  const settings = settingsFor(size);
   const replicas: DaemonProcess[] = [];
   const ending = new Set<DaemonProcess>();
   for (let count = 0; count < size.replicas; count += 1) replicas.push(await stage.daemonProcess(home, settings));
   await Promise.all(replicas.map(ready));
-  await leaderOf(replicas);
+  await ledEverywhere(replicas, shards);
 
   const load = new Load(churn, reports);
   const alerts = size.withAlerts === true ? new ReplicaAlerts(() => replicas, ending) : undefined;
@@ -113,7 +139,7 @@ export async function disturbLeaders(
     for (let time = 1; time <= size.times; time += 1) {
       await sleep(size.seconds * 1000 + new SeededRandom(size.seed + time).between(0, 700));
       const signal = size.signals[(time - 1) % size.signals.length] ?? 'SIGKILL';
-      takeOvers.push(await disturb(replicas, signal, ending));
+      takeOvers.push(await disturb(replicas, { signal, shards }, ending));
       if (signal !== 'SIGSTOP' && time < size.times) replicas.push(await stage.daemonProcess(home, settings));
       await Promise.all(replicas.map(ready));
       if (time % 10 === 0) say(`${time} times: ${JSON.stringify(tallyOf(stage.audit.writes(home.namespace)))}`);
@@ -127,7 +153,7 @@ export async function disturbLeaders(
   });
   for (const replica of replicas) await assertBooksBalance(replica);
   await Promise.all(replicas.map((replica) => stage.end(replica)));
-  await removeReports(stage, namespace);
+  for (const one of [namespace, ...others]) await removeReports(stage, one);
   const written = stage.audit.writes(home.namespace);
   judge(written, home);
   const active = events.filter(({ status }) => status?.phase === 'Active').length;
@@ -142,8 +168,18 @@ export async function disturbLeaders(
   };
 }
 
-/** Does it to the leader, and waits until another one leads. Milliseconds until that says so in its log. */
-async function disturb(replicas: DaemonProcess[], signal: Ending, ending: Set<DaemonProcess>): Promise<number> {
+/** What is done to a leader, of so many shards. */
+interface Disturbance {
+  readonly signal: Ending;
+  readonly shards: number;
+}
+
+/** Does it to a leader, and waits until others lead where it did. Milliseconds until the last one says so in its log. */
+async function disturb(
+  replicas: DaemonProcess[],
+  { signal, shards }: Disturbance,
+  ending: Set<DaemonProcess>,
+): Promise<number> {
   const leader = await leaderOf(replicas);
   const others = replicas.filter((replica) => replica !== leader);
   const begin = Date.now();
@@ -151,9 +187,9 @@ async function disturb(replicas: DaemonProcess[], signal: Ending, ending: Set<Da
   if (signal === 'SIGSTOP') process.kill(leader.pid, 'SIGSTOP');
   const ended = signal === 'SIGSTOP' ? undefined : leader.end(signal);
   try {
-    const next = await leaderOf(others);
-    const lines = linesOf(next, 'this replica leads: it writes events from now on');
-    return Date.parse(String(lines.at(-1)?.['time'])) - begin;
+    await ledEverywhere(others, shards);
+    const lines = others.flatMap((one) => linesOf(one, 'this replica leads: it writes events from now on'));
+    return Math.max(...lines.map((line) => Date.parse(String(line['time'])))) - begin;
   } finally {
     if (ended === undefined) await wake(leader);
     else {
@@ -166,9 +202,8 @@ async function disturb(replicas: DaemonProcess[], signal: Ending, ending: Set<Da
 
 /** It finds that its term is over, and says so once for each term. */
 async function wake(stopped: DaemonProcess): Promise<void> {
-  process.kill(stopped.pid, 'SIGCONT');
-  await until('it to know that it does not lead', async () => !(await leads(stopped)));
   const began = linesOf(stopped, 'this replica leads: it writes events from now on').length;
+  process.kill(stopped.pid, 'SIGCONT');
   await until('the line that says so', () => {
     return linesOf(stopped, 'this replica does not lead any more: it writes no events').length >= began;
   });

@@ -21,6 +21,7 @@ interface Fate {
 
 interface Workload {
   readonly name: string;
+  readonly namespace: string;
   readonly findings: Map<string, Fate>;
   /** How often it was rolled out: gives its ReplicaSet's name. */
   rollouts: number;
@@ -30,19 +31,30 @@ interface Workload {
 const severities = ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'];
 const firstScan = Date.UTC(2026, 0, 2);
 
+export interface ReportChurnParts {
+  readonly stage: Stage;
+  readonly namespace: string;
+  /** More namespaces: the workloads are spread over all. */
+  readonly others?: readonly string[];
+  readonly random: SeededRandom;
+  /** How many findings a report begins with. */
+  readonly each: number;
+  /** How many different ones a workload can ever have. */
+  readonly most?: number;
+}
+
 export class ReportChurn {
   readonly #stage: Stage;
-  readonly #namespace: string;
+  readonly #namespaces: readonly string[];
   readonly #random: SeededRandom;
   readonly #each: number;
   readonly #most: number;
   readonly #workloads: Workload[] = [];
   #scans = 0;
 
-  /** `each`: how many findings a report begins with; `most`: how many different ones a workload can ever have. */
-  constructor(parts: { stage: Stage; namespace: string; random: SeededRandom; each: number; most?: number }) {
+  constructor(parts: ReportChurnParts) {
     this.#stage = parts.stage;
-    this.#namespace = parts.namespace;
+    this.#namespaces = [parts.namespace, ...(parts.others ?? [])];
     this.#random = parts.random;
     this.#each = parts.each;
     this.#most = parts.most ?? Number.POSITIVE_INFINITY;
@@ -66,6 +78,7 @@ export class ReportChurn {
   async add(): Promise<void> {
     const workload: Workload = {
       name: `app-${this.#workloads.length}`,
+      namespace: this.#namespaces[this.#workloads.length % this.#namespaces.length] ?? '',
       findings: new Map(),
       rollouts: 0,
       report: undefined,
@@ -174,11 +187,11 @@ export class ReportChurn {
     fate.lastSeverity = severity ?? fate.lastSeverity;
   }
 
-  #reportOf({ name, findings, rollouts }: Workload): Report {
+  #reportOf({ name, namespace, findings, rollouts }: Workload): Report {
     this.#scans += 1;
     const present = [...findings].flatMap(([id, { severity }]) => (severity === undefined ? [] : [{ id, severity }]));
     return vulnerabilityReport({
-      namespace: this.#namespace,
+      namespace,
       workload: name,
       vulnerabilities: present,
       hash: replicaSetHash(rollouts),
