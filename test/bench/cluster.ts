@@ -41,6 +41,7 @@ rules:
   - { apiGroups: [events.k8s.io], resources: [events], verbs: [get, list, watch] }
   - { apiGroups: [""], resources: [namespaces, pods], verbs: [list, watch] }
   - { apiGroups: [kyverno.io, policies.kyverno.io], resources: ["*"], verbs: [list, watch] }
+  - { apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, list, watch, create, update] }
   - { apiGroups: [zen.kube-zen.io], resources: [zenagentevents, zenagentevents/status], verbs: [get, list, watch, create, update, patch, delete] }
 ---
 apiVersion: rbac.authorization.k8s.io/v1

@@ -14,6 +14,7 @@ import { measureMemory } from './p3-memory.ts';
 import { measureNormalizing } from './p5-normalize.ts';
 import { measureReady } from './p6-ready.ts';
 import { measureIdle } from './p7-idle.ts';
+import { measureShards } from './p8-shards.ts';
 import { measureSizes } from './s1-sizing.ts';
 import { measureWebhooks } from './w1-webhooks.ts';
 
@@ -31,6 +32,7 @@ const measurements: readonly {
   { ids: ['P1'], run: async (cluster) => measureBacklog(await cluster(), log) },
   { ids: ['P6'], run: async (cluster) => measureReady(await cluster(), reportsOfRun(), log) },
   { ids: ['P3', 'P4'], run: async (cluster) => measureMemory(await cluster(), reportsOfRun(), log) },
+  { ids: ['P8'], run: () => onACluster((cluster) => measureShards(cluster, log)) },
   { ids: ['SIZE'], run: () => onACluster((cluster) => measureSizes(cluster, log)) },
 ];
 

@@ -25,24 +25,30 @@ export interface WebhookOptions {
   readonly routes: Readonly<Record<string, { readonly open: true }>>;
 }
 
+export interface WatcherOptions {
+  readonly program?: string;
+  readonly flags?: readonly string[];
+  readonly webhooks?: WebhookOptions;
+  /** Besides those of the container. */
+  readonly nodeOptions?: string;
+  /** The rest of the configuration. */
+  readonly config?: object;
+  /** Of its configuration file, where it shall have one of its own. */
+  readonly name?: string;
+}
+
 /** Starts `zen-watcher run` with the bench account. */
-export function startWatcher(
-  cluster: BenchCluster,
-  namespace: string,
-  options: {
-    program?: string;
-    flags?: readonly string[];
-    webhooks?: WebhookOptions;
-    /** Besides those of the container. */
-    nodeOptions?: string;
-  } = {},
-): Running {
+export function startWatcher(cluster: BenchCluster, namespace: string, options: WatcherOptions = {}): Running {
   // Room for all: 20,000 events are more than the event budget allows when nothing is said.
-  const configPath = join(cluster.controlPlane.folder, 'bench-config.yaml');
+  const configPath = join(cluster.controlPlane.folder, `${options.name ?? 'bench-config'}.yaml`);
   const { webhooks } = options;
   writeFileSync(
     configPath,
-    JSON.stringify({ budget: { events: 1_000_000 }, ...(webhooks === undefined ? {} : { webhooks }) }),
+    JSON.stringify({
+      budget: { events: 1_000_000 },
+      ...(webhooks === undefined ? {} : { webhooks }),
+      ...options.config,
+    }),
   );
   const args = [
     options.program ?? bundlePath,

@@ -1,0 +1,233 @@
+/**
+ * P8: shards. With nothing to write, all reports are listed anew (a change of rules asks for that), read, normalized and
+ * compared: reports a CPU second of a replica, with 1, 2 and 4 shards and as many replicas. Beside it what each replica
+ * receives, takes in memory and writes, and how long a shard is without a leader that was killed.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Scrape } from '../support/metrics-text.ts';
+import type { BenchCluster } from './cluster.ts';
+import { inParallel, makeNamespace, reportsPath, send } from './cluster.ts';
+import type { Figure } from './figure.ts';
+import { median, rounded } from './figure.ts';
+import type { Running } from './processes.ts';
+import { get, residentMegabytes, startWatcher } from './processes.ts';
+import { vulnerabilityReport } from './reports.ts';
+import { serverWrites } from './server-writes.ts';
+
+const namespaces = 120;
+const reports = 1_200;
+const kept = 2;
+const filtered = 98;
+const eventNamespace = 'bench-p8-events';
+const rounds = 3;
+/** As many are new once, for who writes. */
+const added = 120;
+
+/** What one division came to, each figure by replica. */
+interface Outcome {
+  readonly shards: number;
+  /** CPU seconds for one listing of everything: the median round, the mean and the most of its replicas. */
+  readonly meanCpu: number;
+  readonly mostCpu: number;
+  readonly received: readonly number[];
+  readonly resident: readonly number[];
+  readonly written: readonly number[];
+  readonly followedMs: number | undefined;
+}
+
+export async function measureShards(cluster: BenchCluster, log: (line: string) => void): Promise<Figure[]> {
+  await makeNamespace(cluster, eventNamespace);
+  for (let n = 0; n < namespaces; n += 1) await makeNamespace(cluster, namespaceOf(n));
+  await inParallel(reports, 6, (index) => put(cluster, index, 0));
+  const outcomes: Outcome[] = [];
+  let writesInVain = 0;
+  for (const shards of [1, 2, 4]) {
+    const replicas = await startReplicas(cluster, shards);
+    await untilAll(replicas, reports * kept * (shards === 1 ? 1 : 0));
+    const before = await serverWrites(cluster);
+    const cpu = await listings(cluster, replicas, shards, log);
+    const after = await serverWrites(cluster);
+    writesInVain += after.creates + after.others - before.creates - before.others;
+    const resident = replicas.map(({ pid }) => residentMegabytes(pid).now);
+    const written = await writeSome(cluster, replicas, outcomes.length);
+    const followedMs = shards === 2 ? await followed(replicas) : undefined;
+    await Promise.all(replicas.map((replica) => replica.stop().catch(() => null)));
+    outcomes.push({ shards, ...cpu, resident, written, followedMs });
+  }
+  return figuresOf(outcomes, writesInVain);
+}
+
+function figuresOf(outcomes: readonly Outcome[], writesInVain: number): Figure[] {
+  const [one, two, four] = outcomes;
+  const ratio = (other: Outcome | undefined) => (one?.meanCpu ?? Number.NaN) / (other?.meanCpu ?? Number.NaN);
+  const words = ({ shards, meanCpu, mostCpu, received, resident, written }: Outcome) =>
+    `${shards}: ${meanCpu.toFixed(2)} CPU s a replica (most ${mostCpu.toFixed(2)}), ${listed(received, 1)} MB received, ` +
+    `${listed(resident, 0)} MB resident, ${listed(written, 0)} events written`;
+  return [
+    {
+      id: 'P8',
+      value: rounded(reports / (two?.meanCpu ?? Number.NaN), 0),
+      unit: 'reports a CPU second of a replica, two shards',
+      ratio: rounded(ratio(two)),
+      goal: 'two shards carry 1.8 x of one',
+      ok: ratio(two) >= 1.8 && writesInVain === 0,
+      note: `${outcomes.map(words).join('; ')}; ${writesInVain} writes by the listings`,
+    },
+    {
+      id: 'P8.four',
+      value: rounded(reports / (four?.meanCpu ?? Number.NaN), 0),
+      unit: 'reports a CPU second of a replica, four shards',
+      ratio: rounded(ratio(four)),
+      goal: 'none: how far it goes',
+      ok: true,
+    },
+    {
+      id: 'P8.follow',
+      value: rounded((two?.followedMs ?? Number.NaN) / 1000, 1),
+      unit: 's from SIGKILL until another replica led in the shard, with a lease of 15 s',
+      ratio: null,
+      goal: 'within the lease and one retry of 2 s, and the time of listing the shard',
+      ok: (two?.followedMs ?? Number.NaN) < 20_000,
+    },
+  ];
+}
+
+const listed = (values: readonly number[], digits: number) => values.map((value) => value.toFixed(digits)).join(', ');
+const namespaceOf = (n: number) => `bench-p8-team-${n % namespaces}`;
+
+async function put(cluster: BenchCluster, index: number, scan: number): Promise<void> {
+  const namespace = namespaceOf(index);
+  await send(
+    cluster,
+    'POST',
+    reportsPath(namespace),
+    vulnerabilityReport({ namespace, index, kept, filtered, scan }),
+    [409],
+  );
+}
+
+/** One for each shard, one after the other, so that each is there before the next one looks. */
+async function startReplicas(cluster: BenchCluster, shards: number): Promise<Running[]> {
+  const config = configOf(shards, 0);
+  const replicas = Array.from({ length: shards }, (_, replica) =>
+    startWatcher(cluster, eventNamespace, { config, name: `p8-${shards}-${replica}` }),
+  );
+  await until(async () => (await Promise.all(replicas.map(ledBy))).every((led) => led === 1));
+  return replicas;
+}
+
+/** `round`: rules that change nothing, for something that is not there. */
+function configOf(shards: number, round: number) {
+  const leaderElection = { enabled: true, replicas: 6, shards };
+  return { leaderElection, thresholds: { sources: { falco: round % 2 === 0 ? 'low' : 'high' } } };
+}
+
+/** Has everything listed anew, some times. */
+async function listings(
+  cluster: BenchCluster,
+  replicas: readonly Running[],
+  shards: number,
+  log: (line: string) => void,
+): Promise<Pick<Outcome, 'meanCpu' | 'mostCpu' | 'received'>> {
+  const means: number[] = [];
+  const mosts: number[] = [];
+  let bytes: number[] = [];
+  for (let round = 0; round <= rounds; round += 1) {
+    const receivedBefore = await receivedBy(replicas);
+    const cpuBefore = replicas.map(cpuSeconds);
+    const bytesBefore = replicas.map(readBytes);
+    for (let replica = 0; replica < shards; replica += 1) {
+      const path = join(cluster.controlPlane.folder, `p8-${shards}-${replica}.yaml`);
+      writeFileSync(path, JSON.stringify({ budget: { events: 1_000_000 }, ...configOf(shards, round + 1) }));
+    }
+    await until(async () => (await receivedBy(replicas)) >= receivedBefore + reports * (kept + filtered));
+    await untilQuiet(replicas);
+    const cpu = replicas.map((replica, at) => cpuSeconds(replica) - (cpuBefore[at] ?? 0));
+    bytes = replicas.map((replica, at) => (readBytes(replica) - (bytesBefore[at] ?? 0)) / 1e6);
+    log(`P8 ${shards} shards, ${round === 0 ? 'warm-up' : `round ${round}`}: ${listed(cpu, 2)} CPU s`);
+    if (round === 0) continue;
+    means.push(cpu.reduce((sum, seconds) => sum + seconds, 0) / shards);
+    mosts.push(Math.max(...cpu));
+  }
+  return { meanCpu: median(means), mostCpu: median(mosts), received: bytes };
+}
+
+/** New reports, each written by the leader of its shard: how many events each replica wrote. */
+async function writeSome(cluster: BenchCluster, replicas: readonly Running[], batch: number): Promise<number[]> {
+  const writtenBy = async (replica: Running) => (await scrape(replica)).settled('written');
+  const before = await Promise.all(replicas.map(writtenBy));
+  const first = reports + batch * added;
+  await inParallel(added, 6, (index) => put(cluster, first + index, 0));
+  let now = before;
+  await until(async () => {
+    now = await Promise.all(replicas.map(writtenBy));
+    return total(now) - total(before) >= added * kept;
+  });
+  return now.map((written, at) => written - (before[at] ?? 0));
+}
+
+async function followed([survivor, killed]: readonly Running[]): Promise<number> {
+  if (survivor === undefined || killed === undefined) throw new Error('there are no two replicas');
+  const begin = performance.now();
+  process.kill(killed.pid, 'SIGKILL');
+  await until(async () => (await ledBy(survivor)) === 2);
+  return performance.now() - begin;
+}
+
+const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
+
+async function scrape(replica: Running): Promise<Scrape> {
+  return new Scrape((await get(await replica.port(), '/metrics'))?.text ?? '');
+}
+
+async function ledBy(replica: Running): Promise<number> {
+  return (await scrape(replica)).value('zen_watcher_shards', { state: 'led' });
+}
+
+async function receivedBy(replicas: readonly Running[]): Promise<number> {
+  return total(await Promise.all(replicas.map(async (replica) => (await scrape(replica)).received)));
+}
+
+/** Waits until everything was read and so many events were written. */
+async function untilAll(replicas: readonly Running[], written: number): Promise<void> {
+  await until(async () => {
+    const scrapes = await Promise.all(replicas.map(scrape));
+    const isRead = total(scrapes.map(({ received }) => received)) >= reports * (kept + filtered);
+    return (
+      isRead && total(scrapes.map((one) => one.settled('written'))) >= written && scrapes.every((one) => one.isQuiet)
+    );
+  });
+}
+
+/** Of user and system, as the kernel counts them: in hundredths. */
+function cpuSeconds({ pid }: Running): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Waits until nobody receives anything more: what a replica does not want may come last. */
+async function untilQuiet(replicas: readonly Running[]): Promise<void> {
+  let before = -1;
+  await until(async () => {
+    await sleep(700);
+    const now = total(replicas.map(readBytes));
+    const isQuiet = before !== -1 && now - before < 1e6;
+    before = now;
+    return isQuiet;
+  });
+}
+
+/** What was read by system calls: from sockets, but for some lines of the configuration. */
+function readBytes({ pid }: Running): number {
+  return Number(/rchar: (\d+)/.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1]);
+}
+
+async function until(look: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 180_000;
+  while (!(await look().catch(() => false))) {
+    if (performance.now() > deadline) throw new Error('P8: waited for three minutes in vain');
+    await sleep(100);
+  }
+}
