@@ -14,6 +14,8 @@ import { eventNames, putReport, removeReports, vulnerabilityReport } from '../su
 
 const shards = new Shards(2);
 const each = 4;
+/** Longer than elsewhere: a term that ends on a busy machine would move shards. */
+const leaderElection = { ...election, shards: 2, leaseSeconds: 6, renewDeadlineSeconds: 5 };
 
 /** What a replica does: which shards it leads in, by its log, and how many it reads. */
 async function shardsOf(replica: DaemonProcess): Promise<{ led: readonly number[]; read: number | undefined }> {
@@ -50,9 +52,9 @@ suite('daemon: shards', () => {
   after(() => stage?.stop());
 
   test('each finding is written once, by the leader of its shard; killed, it is followed by the other, and a third takes its share', async (t) => {
-    const settings = { config: { leaderElection: { ...election, shards: 2 } } };
+    const settings = { config: { leaderElection } };
     const home: Home = await stage.home('events');
-    await allowElecting(stage.rest, home.namespace, settings.config.leaderElection);
+    await allowElecting(stage.rest, home.namespace, leaderElection);
     const teams: string[] = [];
     const ofShard = (shard: number) => teams.filter((team) => shards.ofNamespace(team) === shard);
     while (teams.length < 6 || ofShard(0).length < 2 || ofShard(1).length < 2)
@@ -69,7 +71,9 @@ suite('daemon: shards', () => {
     for (const [shard, leader] of leaders.entries()) {
       const own = ofShard(shard).flatMap((team) => eventNames(report(team, ids)));
       const books = await assertBooksBalance(leader);
-      assert.equal(books.received, own.length, 'what is of the other shard is not received');
+      // Who lost a term and began another one has read again what differed.
+      const hasOneTerm = books.value('zen_watcher_lease_transitions_total', { change: 'acquired' }) === 1;
+      if (hasOneTerm) assert.equal(books.received, own.length, 'what is of the other shard is not received');
       assert.equal(books.value('zen_watcher_known_events'), own.length);
       const written = linesOf(leader, 'event created').map(({ event }) => String(event));
       assert.deepEqual(written.sort(), own.sort());
@@ -89,7 +93,9 @@ suite('daemon: shards', () => {
     const added = eventNames(report(team, changed)).at(-1) ?? '';
     await stage.eventWhen(home.namespace, fixed, 'fixed', ({ status }) => status?.reason === 'fixed');
     await until('the new event', () => stage.event(home.namespace, added));
-    t.diagnostic(`followed ${Date.now() - killedAt} ms after SIGKILL, with a lease of ${election.leaseSeconds} s`);
+    t.diagnostic(
+      `followed ${Date.now() - killedAt} ms after SIGKILL, with a lease of ${leaderElection.leaseSeconds} s`,
+    );
     assert.deepEqual((await shardsOf(survivor)).led, [0, 1]);
     await assertBooksBalance(survivor);
     const versions = new Map(kept.map(({ metadata }) => [metadata.name, metadata.resourceVersion]));
