@@ -22,6 +22,8 @@ const kept = 2;
 const filtered = 98;
 const eventNamespace = 'bench-p8-events';
 const rounds = 3;
+/** A report has some 46,000. */
+const leastBytes = 40_000;
 /** As many are new once, for who writes. */
 const added = 120;
 
@@ -136,16 +138,18 @@ async function listings(
   let bytes: number[] = [];
   for (let round = 0; round <= rounds; round += 1) {
     const receivedBefore = await receivedBy(replicas);
+    // From here on nobody is asked anything: to answer costs CPU as well.
     const cpuBefore = replicas.map(cpuSeconds);
     const bytesBefore = replicas.map(readBytes);
     for (let replica = 0; replica < shards; replica += 1) {
       const path = join(cluster.controlPlane.folder, `p8-${shards}-${replica}.yaml`);
       writeFileSync(path, JSON.stringify({ budget: { events: 1_000_000 }, ...configOf(shards, round + 1) }));
     }
-    await until(async () => (await receivedBy(replicas)) >= receivedBefore + reports * (kept + filtered));
-    await untilQuiet(replicas);
+    await untilListed(replicas, bytesBefore);
     const cpu = replicas.map((replica, at) => cpuSeconds(replica) - (cpuBefore[at] ?? 0));
     bytes = replicas.map((replica, at) => (readBytes(replica) - (bytesBefore[at] ?? 0)) / 1e6);
+    const read = (await receivedBy(replicas)) - receivedBefore;
+    if (read < reports * (kept + filtered)) throw new Error(`P8: only ${read} findings were read`);
     log(`P8 ${shards} shards, ${round === 0 ? 'warm-up' : `round ${round}`}: ${listed(cpu, 2)} CPU s`);
     if (round === 0) continue;
     means.push(cpu.reduce((sum, seconds) => sum + seconds, 0) / shards);
@@ -207,15 +211,16 @@ function cpuSeconds({ pid }: Running): number {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-/** Waits until nobody receives anything more: what a replica does not want may come last. */
-async function untilQuiet(replicas: readonly Running[]): Promise<void> {
-  let before = -1;
+/** Waits until each has received all reports, and nothing for a while. */
+async function untilListed(replicas: readonly Running[], before: readonly number[]): Promise<void> {
+  const growth = () => replicas.map((replica, at) => readBytes(replica) - (before[at] ?? 0));
+  let last = growth();
   await until(async () => {
     await sleep(700);
-    const now = total(replicas.map(readBytes));
-    const isQuiet = before !== -1 && now - before < 1e6;
-    before = now;
-    return isQuiet;
+    const now = growth();
+    const isOver = now.every((bytes, at) => bytes > reports * leastBytes && bytes - (last[at] ?? 0) < 100_000);
+    last = now;
+    return isOver;
   });
 }
 
