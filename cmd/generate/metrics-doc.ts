@@ -85,6 +85,9 @@ beyond is \`other\`. No label
 names a namespace, a workload, a CVE or an event. A daemon has at most 2,000 series, whatever is found (a test has 100,000
 findings in 5,000 namespaces).
 
+Each metric moves in a test on a real API server, scraped by Prometheus (\`npm run test:observability\`), but for those whose meaning
+ends with "always 0".
+
 | metric | type | labels | unit | meaning | example query |
 |---|---|---|---|---|---|
 ${labelled.join('\n')}

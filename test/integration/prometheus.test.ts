@@ -1,32 +1,28 @@
 /** A real Prometheus scrapes the daemon: what alerts, dashboards and pages name is there, and alerts fire (I5, R5). */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { parse } from 'yaml';
 import { eventsPath } from '../support/crd.ts';
 import { assertBooksBalance, type DaemonProcess, ready, received } from '../support/daemon.ts';
 import { skipWithout } from '../support/debian-tools.ts';
+import {
+  dashboardQueries,
+  movedSlowly,
+  moveEverything,
+  namedMetrics,
+  neverMoved,
+  startMovingMetrics,
+} from '../support/moving-metrics.ts';
 import { Prometheus } from '../support/prometheus.ts';
 import { repositoryRoot } from '../support/repository.ts';
 import { type Home, Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
 import { eventNames, putReport, vulnerabilityReport } from '../support/vulnerability-reports.ts';
 
-const files = join(repositoryRoot, 'charts/zen-watcher/files');
-const rulesFile = join(files, 'alerts.yaml');
+const rulesFile = join(repositoryRoot, 'charts/zen-watcher/files/alerts.yaml');
 const skip = skipWithout('prometheus');
-const metricName = /\b(?:zen_watcher|nodejs|process)_[a-z0-9_]+/g;
-/** Counted only once something of the kind happens: labels are not known before. */
-const notAtTheStart = ['zen_watcher_webhook_duration_seconds'];
-
-/** Every query of the dashboards. */
-function dashboardQueries(): string[] {
-  return readdirSync(join(files, 'dashboards')).flatMap((file) => {
-    const { panels } = JSON.parse(readFileSync(join(files, 'dashboards', file), 'utf8'));
-    return panels.flatMap(({ targets }: { targets: { expr: string }[] }) => targets.map(({ expr }) => expr));
-  });
-}
+/** `npm run test:observability` waits for all of it. */
+const isWhole = process.env['ZEN_TEST_METRICS'] === 'all';
 
 suite('Prometheus', { skip }, () => {
   let stage: Stage;
@@ -51,22 +47,6 @@ suite('Prometheus', { skip }, () => {
 
   const firing = async () =>
     (await prometheus.query('ALERTS{alertstate="firing"}')).map(({ metric }) => metric['alertname']);
-
-  test('has every metric that alerts, dashboards and docs name, by a scrape of OpenMetrics', async () => {
-    const names = new Set(await prometheus.names());
-    const rules = parse(readFileSync(rulesFile, 'utf8')).groups.flatMap(
-      (group: { rules: { expr: string }[] }) => group.rules,
-    );
-    const queries = [...dashboardQueries(), ...rules.map(({ expr }: { expr: string }) => expr)];
-    const doc = readFileSync(join(repositoryRoot, 'docs/metrics.md'), 'utf8');
-    const documented = [...doc.matchAll(/^\| `(\w+)` \| (\w+)/gm)].map(([, name = '', type]) =>
-      type === 'histogram' ? `${name}_count` : name,
-    );
-    const named = [...queries.flatMap((expr) => expr.match(metricName) ?? []), ...documented];
-    assert.ok(named.length > 80);
-    const missing = named.filter((name) => !names.has(name) && !notAtTheStart.some((late) => name.startsWith(late)));
-    assert.deepEqual([...new Set(missing)], []);
-  });
 
   test('answers every query of the dashboards', async () => {
     const queries = dashboardQueries();
@@ -101,5 +81,19 @@ suite('Prometheus', { skip }, () => {
       JSON.stringify(exemplars),
     );
     await assertBooksBalance(daemon);
+  });
+
+  test('every metric moves in some scenario, or the page says that it must stay 0', async (t) => {
+    await stage.end(daemon);
+    const moving = await startMovingMetrics(stage);
+    const whole = await Prometheus.start(moving.daemon.port, rulesFile);
+    t.after(async () => {
+      await whole.stop();
+      await stage.end(moving.daemon);
+      await moving.proxy.close();
+    });
+    for (const line of await moveEverything(moving, whole, { isWhole })) t.diagnostic(line);
+    assert.ok(namedMetrics().size > 80);
+    assert.deepEqual((await neverMoved(whole)).toSorted(), isWhole ? [] : movedSlowly().toSorted());
   });
 });

@@ -29,6 +29,7 @@ export class ApiProxy {
   line: (line: string, request: ProxiedRequest) => string | undefined = (line) => line;
   /** Requests refused so far. */
   refused = 0;
+  readonly #watches = new Map<ServerResponse, string>();
   readonly #server: Server;
   readonly #target: URL;
   readonly #agent: Agent;
@@ -50,6 +51,17 @@ export class ApiProxy {
   /** What to use in place of the server's own address. */
   get url(): string {
     return `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Refuses and damages nothing more. */
+  passAll(): void {
+    this.refuse = () => undefined;
+    this.line = (line) => line;
+  }
+
+  /** Cuts the watches of a resource. */
+  cutWatches(resource: string): void {
+    for (const [outgoing, path] of this.#watches) if (path.includes(`/${resource}?`)) outgoing.destroy();
   }
 
   async close(): Promise<void> {
@@ -87,6 +99,8 @@ export class ApiProxy {
   }
 
   #relayLines(answer: IncomingMessage, outgoing: ServerResponse, request: ProxiedRequest): void {
+    this.#watches.set(outgoing, request.path);
+    outgoing.on('close', () => this.#watches.delete(outgoing));
     let rest = '';
     answer.setEncoding('utf8').on('data', (chunk: string) => {
       const lines = (rest + chunk).split('\n');

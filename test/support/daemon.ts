@@ -89,6 +89,8 @@ export interface DaemonProcess extends TestDaemon {
   stderr(): string;
   /** Writes its configuration file anew: settings, or any text. */
   reconfigure(settings: DaemonSettings | string): void;
+  /** Stops reading its log, or reads on. */
+  holdOutput(isHeld: boolean): void;
 }
 
 function configOf(place: DaemonPlace, settings: DaemonSettings): Config {
@@ -124,7 +126,8 @@ export async function startTestDaemon(place: DaemonPlace, settings: DaemonSettin
 }
 
 /** A daemon in a process of its own that may not have come to anything yet. */
-export interface LaunchedDaemon extends Pick<DaemonProcess, 'pid' | 'end' | 'lines' | 'reconfigure' | 'stderr'> {
+export interface LaunchedDaemon
+  extends Pick<DaemonProcess, 'pid' | 'end' | 'lines' | 'reconfigure' | 'stderr' | 'holdOutput'> {
   /** Waits until its port listens. Throws when it ends before. */
   listening(): Promise<number>;
 }
@@ -140,6 +143,7 @@ export async function startDaemonProcess(place: DaemonPlace, settings: DaemonSet
     lines: launched.lines,
     stderr: launched.stderr,
     reconfigure: launched.reconfigure,
+    holdOutput: launched.holdOutput,
     end: launched.end,
     stop: async () => void (await launched.end('SIGTERM')),
   };
@@ -181,6 +185,10 @@ export function launchDaemonProcess(place: DaemonPlace, settings: DaemonSettings
       // As a mounted ConfigMap does it: never half a file.
       writeFileSync(`${configPath}.new`, text);
       renameSync(`${configPath}.new`, configPath);
+    },
+    holdOutput(isHeld) {
+      if (isHeld) child.stdout.unpipe(log.stream).pause();
+      else child.stdout.pipe(log.stream);
     },
     end(signal) {
       child.kill(signal);
