@@ -10,6 +10,12 @@ interface Panel {
   readonly width: number;
   /** From which value on it is not well any more. */
   readonly badFrom?: number;
+  /** Below which value it is not well. */
+  readonly badBelow?: number;
+  /** Colours of series, by legend. */
+  readonly colors?: Readonly<Record<string, string>>;
+  /** Words in place of values. */
+  readonly words?: Readonly<Record<string, string>>;
 }
 
 interface Dashboard {
@@ -23,6 +29,16 @@ const one = (expr: string, legend = '') => [{ expr, legend }];
 const perPod = 'max without (pod, instance)';
 const latency = (quantile: number) =>
   `histogram_quantile(${quantile}, sum by (le) (rate(zen_watcher_detected_to_written_seconds_bucket[$__rate_interval])))`;
+
+/** Nobody should have to read a legend to see that something critical is there. */
+const severityColors = {
+  critical: '#c4162a',
+  high: '#ff780a',
+  medium: '#f2cc0c',
+  low: '#5794f2',
+  info: '#8e8e8e',
+  unknown: '#b877d9',
+};
 
 /** For people who look after the cluster's security. */
 const overview: Dashboard = {
@@ -62,6 +78,7 @@ const overview: Dashboard = {
       type: 'timeseries',
       queries: one('sum by (severity) (max by (source, severity) (zen_watcher_active_events))', '{{severity}}'),
       width: 12,
+      colors: severityColors,
     },
     {
       title: 'New findings an hour',
@@ -82,10 +99,11 @@ const overview: Dashboard = {
     },
     {
       title: 'Tools',
-      description: '1 where the cluster serves a resource of the tool.',
+      description: 'Whether the cluster serves a resource of the tool, or it has sent something.',
       type: 'table',
-      queries: one('max by (tool) (zen_watcher_tools_active)', '{{tool}}'),
+      queries: one('sort_desc(max by (tool) (zen_watcher_tools_active))', '{{tool}}'),
       width: 6,
+      words: { 0: 'not found', 1: 'found' },
     },
     {
       title: 'Without an event of their own',
@@ -110,6 +128,15 @@ const operations: Dashboard = {
       type: 'stat',
       queries: one('sum(zen_watcher_ready)'),
       width: 4,
+      badBelow: 1,
+    },
+    {
+      title: 'Leader',
+      description: 'Replicas that may write: one.',
+      type: 'stat',
+      queries: one('sum(zen_watcher_leader)'),
+      width: 4,
+      badBelow: 1,
     },
     {
       title: 'Books',
@@ -121,10 +148,12 @@ const operations: Dashboard = {
     },
     {
       title: 'Configuration',
-      description: '1 while the file is valid.',
+      description: 'Whether the file is valid; where it is not, the last good one is in force.',
       type: 'stat',
       queries: one('min(zen_watcher_config_valid)'),
       width: 4,
+      badBelow: 1,
+      words: { 0: 'not valid', 1: 'valid' },
     },
     {
       title: 'Event budget',
@@ -140,7 +169,7 @@ const operations: Dashboard = {
       description: 'Of the replicas that are scraped.',
       type: 'stat',
       queries: one('count by (version) (zen_watcher_build_info)', '{{version}}'),
-      width: 8,
+      width: 4,
     },
     {
       title: 'From finding to event',
@@ -206,6 +235,20 @@ const operations: Dashboard = {
       type: 'timeseries',
       unit: 's',
       queries: one('max by (resource) (zen_watcher_informer_stale_seconds)', '{{resource}}'),
+      width: 12,
+    },
+    {
+      title: 'Put right by listings',
+      description: 'What a listing showed otherwise than it was known, by cause: missed must stay 0.',
+      type: 'timeseries',
+      queries: one('sum by (cause) (increase(zen_watcher_relist_corrections_total[1h]))', '{{cause}}'),
+      width: 12,
+    },
+    {
+      title: 'Not understood',
+      description: 'Entries and reports that were left out, by reason.',
+      type: 'timeseries',
+      queries: one('sum by (source, reason) (increase(zen_watcher_rejected_total[1h])) > 0', '{{source}} {{reason}}'),
       width: 12,
     },
     {
@@ -276,16 +319,38 @@ export function dashboardFile({ uid, title, description, panels }: Dashboard): s
         ...(panel.type === 'timeseries' ? {} : { instant: true }),
         ...(panel.type === 'table' ? { format: 'table' } : {}),
       })),
-      fieldConfig: { defaults: { unit: panel.unit ?? 'short', min: 0, ...thresholdsOf(panel) }, overrides: [] },
+      fieldConfig: {
+        defaults: { unit: panel.unit ?? 'short', min: 0, ...thresholdsOf(panel), ...mappingsOf(panel) },
+        overrides: overridesOf(panel),
+      },
       options: optionsOf(panel),
     })),
   };
   return `${JSON.stringify(dashboard, undefined, 2)}\n`;
 }
 
-function thresholdsOf({ badFrom }: Panel) {
-  const steps = [{ color: 'green', value: null }, ...(badFrom === undefined ? [] : [{ color: 'red', value: badFrom }])];
+function thresholdsOf({ badFrom, badBelow }: Panel) {
+  const steps =
+    badBelow === undefined
+      ? [{ color: 'green', value: null }, ...(badFrom === undefined ? [] : [{ color: 'red', value: badFrom }])]
+      : [
+          { color: 'red', value: null },
+          { color: 'green', value: badBelow },
+        ];
   return { thresholds: { mode: 'absolute', steps } };
+}
+
+function overridesOf({ colors = {} }: Panel) {
+  return Object.entries(colors).map(([name, fixedColor]) => ({
+    matcher: { id: 'byName', options: name },
+    properties: [{ id: 'color', value: { mode: 'fixed', fixedColor } }],
+  }));
+}
+
+function mappingsOf({ words }: Panel) {
+  if (words === undefined) return {};
+  const options = Object.entries(words).map(([value, text], index) => [value, { index, text }]);
+  return { mappings: [{ type: 'value', options: Object.fromEntries(options) }] };
 }
 
 function optionsOf({ type }: Panel) {
