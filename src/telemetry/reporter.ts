@@ -3,7 +3,7 @@
  * begins and one when it ends, none per repetition.
  */
 import { LRUCache } from 'lru-cache';
-import { mutedUntilAnnotation } from '../api/event.ts';
+import { group, mutedUntilAnnotation, plural } from '../api/event.ts';
 import type { RetryCause } from '../api/stored-event.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/error-message.ts';
@@ -37,9 +37,12 @@ export interface ReporterParts {
   readonly clock: Clock;
 }
 
+const ownEvents = `${plural}.${group}`;
 /** Troubles remembered, so that each is told once. */
 const rememberedTroubles = 2_000;
 const maximumMessageCharacters = 300;
+/** A server that throttles lets some writes through: it is over when it has not asked to wait for so long. */
+const calmMs = 30_000;
 /** Of many that are in one line of the log. */
 const shownObjects = 5;
 /** A cluster may have any number of kinds of constraints. */
@@ -47,7 +50,7 @@ const mostInformers = 100;
 
 const hints: Readonly<Record<RetryCause, string>> = {
   unavailable: 'events wait in the queue and are written when the API server answers again',
-  throttled: 'the API server asks to write more slowly',
+  throttled: 'the API server asks to write more slowly: lower writes.perSecond, or give this account a FlowSchema',
   forbidden:
     'allow create, get, update, patch and delete on zenagentevents and zenagentevents/status in the namespace of the events',
   quota: 'raise the ResourceQuota of the namespace or remove resolved events',
@@ -62,6 +65,8 @@ export class Reporter {
   readonly #notLiveSinceMs = new Map<string, number>();
   readonly #lineResources = new LabelBound(mostInformers);
   readonly #writeTroubles = new Set<RetryCause>();
+  /** Monotonic milliseconds when the server last asked to write more slowly. */
+  #throttledMs = 0;
   #isUnreachable = false;
 
   constructor(parts: ReporterParts) {
@@ -112,7 +117,10 @@ export class Reporter {
     }
     if (!this.#notLiveSinceMs.has(resource)) this.#notLiveSinceMs.set(resource, clock.monotonicMs());
     const fields = { resource, reason: brief(change.message) };
-    if (change.kind === 'absent') logger.info('not served: watched as soon as it is', fields);
+    if (change.kind === 'absent' && resource === ownEvents) {
+      const hint = 'kubectl apply --server-side -f crds/ (or crd.install of the chart)';
+      logger.warn('the CRD of the events is not served: nothing can be written', { ...fields, hint });
+    } else if (change.kind === 'absent') logger.info('not served: watched as soon as it is', fields);
     else if (change.kind === 'forbidden') logger.warn('forbidden: allow list and watch on it', fields);
     else logger.warn('cannot be watched at the moment: trying again', fields);
   }
@@ -186,6 +194,7 @@ export class Reporter {
 
   delayed(cause: RetryCause, message: string): void {
     this.#parts.metrics.retries.inc({ cause });
+    if (cause === 'throttled') this.#throttledMs = this.#parts.clock.monotonicMs();
     if (isGateCause(cause) || this.#writeTroubles.has(cause)) return;
     this.#writeTroubles.add(cause);
     this.#notWritten(cause, message);
@@ -290,9 +299,11 @@ export class Reporter {
 
   #writesAgain(): void {
     if (this.#writeTroubles.size === 0) return;
-    const causes = [...this.#writeTroubles].join(',');
-    this.#writeTroubles.clear();
-    if (causes !== 'conflict') this.#parts.logger.info('events are written again', { causes });
+    const isCalm = this.#parts.clock.monotonicMs() - this.#throttledMs >= calmMs;
+    const over = [...this.#writeTroubles].filter((cause) => cause !== 'throttled' || isCalm);
+    for (const cause of over) this.#writeTroubles.delete(cause);
+    const causes = over.join(',');
+    if (causes !== '' && causes !== 'conflict') this.#parts.logger.info('events are written again', { causes });
   }
 }
 
