@@ -66,7 +66,7 @@ try {
     for (const one of await prometheus.range(name, range)) series[keyOf(one)] = valuesOf(one, start, rounds + 1);
   }
   const recorded = { minutes, everySeconds, replicas: replicas.length, series };
-  writeFileSync(file, `${JSON.stringify(recorded, undefined, 1)}\n`);
+  writeFileSync(file, `${JSON.stringify(recorded, undefined, 2)}\n`);
   console.log(`${Object.keys(series).length} series of ${names.size} metrics`);
 
   /** Another Pod comes up, then the leader ends. */
