@@ -1,6 +1,6 @@
 /**
- * A proxy in front of a control plane, which a test makes refuse requests, or lose and damage lines of watches. It shows the
- * server's own certificate.
+ * A proxy in front of a control plane, which a test makes refuse requests, lose answers, or lose and damage lines of watches. It
+ * shows the server's own certificate.
  */
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -27,6 +27,10 @@ export class ApiProxy {
   refuse: (request: ProxiedRequest) => Refusal | undefined = () => undefined;
   /** What becomes of a line of a watch; undefined: it is lost. */
   line: (line: string, request: ProxiedRequest) => string | undefined = (line) => line;
+  /** Decides about each request that was carried out with success: the connection ends where its answer was to come. */
+  isLost: (request: ProxiedRequest) => boolean = () => false;
+  /** How many answers were lost so far, by method. */
+  readonly lost: Record<string, number> = {};
   /** Requests refused so far. */
   refused = 0;
   readonly #watches = new Map<ServerResponse, string>();
@@ -57,6 +61,7 @@ export class ApiProxy {
   passAll(): void {
     this.refuse = () => undefined;
     this.line = (line) => line;
+    this.isLost = () => false;
   }
 
   /** Cuts the watches of a resource. */
@@ -87,6 +92,7 @@ export class ApiProxy {
     const { method, path } = request;
     const headers = { ...incoming.headers, host: this.#target.host };
     const upstream = send({ hostname, port, path, method, headers, agent: this.#agent }, (answer) => {
+      if ((answer.statusCode ?? 502) < 300 && this.isLost(request)) return this.#lose(method, answer, outgoing);
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       outgoing.flushHeaders();
       answer.on('error', () => outgoing.destroy());
@@ -96,6 +102,12 @@ export class ApiProxy {
     upstream.on('error', () => outgoing.destroy());
     outgoing.on('close', () => upstream.destroy());
     incoming.pipe(upstream);
+  }
+
+  #lose(method: string, answer: IncomingMessage, outgoing: ServerResponse): void {
+    this.lost[method] = (this.lost[method] ?? 0) + 1;
+    // Only when the server has said all is it known to have done it.
+    answer.resume().on('end', () => outgoing.destroy());
   }
 
   #relayLines(answer: IncomingMessage, outgoing: ServerResponse, request: ProxiedRequest): void {

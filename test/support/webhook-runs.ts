@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoredEvent } from '../../src/api/stored-event.ts';
+import { ApiProxy } from './api-proxy.ts';
 import type { AuditedWrite } from './audit-log.ts';
 import { tallyOf } from './audit-log.ts';
 import type { DaemonProcess, DaemonSettings, TestDaemon } from './daemon.ts';
 import { assertBooksBalance, linesOf, ready, scrape } from './daemon.ts';
-import { LosingRelay } from './losing-relay.ts';
 import type { Home, Stage } from './stage.ts';
 import { TcpGate } from './tcp-gate.ts';
 import { until } from './until.ts';
@@ -218,9 +218,9 @@ export async function lostAnswers(
   cleanUp: CleanUp,
 ) {
   const home = await stage.home('events');
-  const relay = await LosingRelay.open(stage.controlPlane);
-  cleanUp(() => relay.close());
-  const daemon = await stage.daemon(home, { ...webhooksOnly(), timing: { signalStepsMs: [20] } }, relay.url);
+  const proxy = await ApiProxy.open(stage.controlPlane);
+  cleanUp(() => proxy.close());
+  const daemon = await stage.daemon(home, { ...webhooksOnly(), timing: { signalStepsMs: [20] } }, proxy.url);
   await ready(daemon);
   const falco = new WebhookSender(webhookPort(daemon), '/falco/webhook', { connections: size.senders });
   const taken = new Map<string, number>();
@@ -237,12 +237,12 @@ export async function lostAnswers(
     await Promise.all([...senders, falco.close()]);
   });
   let writes = 0;
-  relay.isLost = (method, path) => {
+  proxy.isLost = ({ method, path }) => {
     if (method === 'GET' || !path.includes('/zenagentevents')) return false;
     writes += 1;
-    return writes % 2 === 0 && (relay.lost[method] ?? 0) < size.lost;
+    return writes % 2 === 0 && (proxy.lost[method] ?? 0) < size.lost;
   };
-  const isEnough = (method: string) => (relay.lost[method] ?? 0) >= size.lost;
+  const isEnough = (method: string) => (proxy.lost[method] ?? 0) >= size.lost;
   await until('answers to be lost', () => isEnough('POST') && isEnough('PATCH'), { limitSeconds: 120 });
   isOver = true;
   await Promise.all(senders);
@@ -250,7 +250,7 @@ export async function lostAnswers(
   await stage.end(daemon);
   const counts = countsOf(await stage.events(home.namespace));
   assert.deepEqual([...counts].sort(), [...taken].sort());
-  return { lost: relay.lost, statuses: falco.statuses, events: counts.size };
+  return { lost: proxy.lost, statuses: falco.statuses, events: counts.size };
 }
 
 /** More was answered 202 than the write budget lets through within the time of the drain: all of it is on the server at the end. */
