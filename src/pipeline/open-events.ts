@@ -16,7 +16,8 @@ export type DueMs = Readonly<Record<Severity, number>>;
 
 /**
  * Counts Active events by source and severity. Overdue by the time since a finding was first seen or came back; a signal
- * counts from when it happened last, and what nobody reports about any more from when that was noticed.
+ * counts from when it happened last, and what nobody reports about any more from when that was noticed. One that is muted is
+ * accepted: it is not overdue while it is.
  */
 export function openEvents(index: EventIndex, dueMs: DueMs, now: Date): OpenCount[] {
   const counts = new Map<string, Record<Severity, OpenCount>>();
@@ -35,7 +36,8 @@ export function openEvents(index: EventIndex, dueMs: DueMs, now: Date): OpenCoun
     const count = bySeverity[severity];
     const sinceMs = index.sinceMs(row);
     count.active += 1;
-    if (dueMs[severity] > 0 && sinceMs > 0 && nowMs - sinceMs > dueMs[severity]) count.overdue += 1;
+    const isLate = dueMs[severity] > 0 && sinceMs > 0 && nowMs - sinceMs > dueMs[severity];
+    if (isLate && !index.muted.has(row, now)) count.overdue += 1;
   }
   return [...counts.values()].flatMap((bySeverity) => Object.values(bySeverity));
 }

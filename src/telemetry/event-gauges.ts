@@ -9,7 +9,7 @@ export function eventGauges(registry: Registry, words: ReadonlySet<string>, open
   const registers = [registry];
   const overdue = new Gauge({
     name: 'zen_watcher_overdue_events',
-    help: 'Active events beyond the due time of their severity (configuration `due`), by severity.',
+    help: 'Active events, not muted, beyond the due time of their severity (configuration `due`), by severity.',
     labelNames: ['severity'],
     // In no registry yet, least of all the one that all daemons of a process share.
     registers: [],

@@ -139,7 +139,12 @@ suite('open events', () => {
 
   test('are counted by source and severity, and as overdue from their due time on', () => {
     const index = new EventIndex();
-    const put = (name: string, severity: 'critical' | 'medium', ageHours: number, isResolved = false) => {
+    const put = (
+      name: string,
+      severity: 'critical' | 'medium',
+      ageHours: number,
+      { isResolved = false, mutedHours = 0 } = {},
+    ) => {
       const row = index.obtain(name, 'zen-system');
       const facts = {
         severity,
@@ -161,16 +166,19 @@ suite('open events', () => {
         isEdited: false,
         count: 1,
         sinceMs,
+        mutedUntilMs: now.getTime() + mutedHours * hour,
       });
     };
     const nameOf = (letter: string) => `trivy-${letter.repeat(26)}`;
     put(nameOf('a'), 'critical', 25);
     put(nameOf('b'), 'critical', 23);
-    put(nameOf('c'), 'critical', 1_000, true);
+    put(nameOf('c'), 'critical', 1_000, { isResolved: true });
+    put(nameOf('e'), 'critical', 30, { mutedHours: 1 });
+    put(nameOf('f'), 'critical', 30, { mutedHours: -1 });
     put(nameOf('d'), 'medium', 10_000);
     const counts = openEvents(index, due, now).filter(({ active }) => active > 0);
     assert.deepEqual(counts, [
-      { source: 'trivy', severity: 'critical', active: 2, overdue: 1 },
+      { source: 'trivy', severity: 'critical', active: 4, overdue: 2 },
       { source: 'trivy', severity: 'medium', active: 1, overdue: 0 },
     ]);
   });
