@@ -120,7 +120,7 @@ class Election implements Leadership {
       shards: shards.count,
       foreign: shards.count === 1 ? [] : [leaderLease],
       says: () => this.#says(),
-      failed: (message) => this.#reporter?.failed('zen-watcher-slot', message),
+      failed: (error) => this.#reporter?.failed('zen-watcher-slot', error),
       looked: () => this.#looked(),
     });
     this.#leases = new ShardLeases({
@@ -132,7 +132,7 @@ class Election implements Leadership {
       // A term may end in the middle of a decision: what follows from that waits for its end.
       acquired: (shard) => queueMicrotask(() => this.#acquired(shard)),
       lost: (shard, end) => queueMicrotask(() => this.#lost(shard, end)),
-      failed: (name, message) => this.#reporter?.failed(name, message),
+      failed: (name, error) => this.#reporter?.failed(name, error),
     });
     this.#bells = names.map((name, shard) => this.#bell(name, shard));
   }

@@ -12,7 +12,6 @@
  * The wall clock usually does then: a term is also over when that says so. It can only end a term, never lengthen it.
  */
 import type { Clock } from '../lib/clock.ts';
-import { messageOf } from '../lib/error-message.ts';
 import { paused } from './abort.ts';
 import type { LeaseRecord, LeaseStore, StoredLease } from './lease-store.ts';
 
@@ -41,7 +40,7 @@ export interface LeaseParts {
   acquired?(): void;
   lost?(end: LeaseEnd): void;
   /** An attempt to get or renew it failed for another reason than that somebody was faster. */
-  failed?(message: string): void;
+  failed?(error: unknown): void;
   /** Whether it is to be taken, which has been free for so long. Absent: always. */
   wants?(freeMs: number): boolean;
   /** What is said on it besides at each renewal. */
@@ -278,7 +277,7 @@ export class Lease {
   #fail(error: unknown): void {
     const { status } = error as { readonly status?: unknown };
     // Somebody was faster, or our own earlier request arrived without its answer: the next attempt reads what is there.
-    if (status !== 409) this.#parts.failed?.(messageOf(error));
+    if (status !== 409) this.#parts.failed?.(error);
   }
 }
 

@@ -21,7 +21,7 @@ export interface ShardLeasesParts
   scope(): ReadonlySet<number>;
   acquired(shard: number): void;
   lost(shard: number, end: LeaseEnd): void;
-  failed(name: string, message: string): void;
+  failed(name: string, error: unknown): void;
 }
 
 /** What a replica says on its slot of the shards that it could lead in at once. */
@@ -44,7 +44,7 @@ export class ShardLeases {
           notes: () => ({ shards: String(parts.names.length) }),
           acquired: () => parts.acquired(shard),
           lost: (end) => parts.lost(shard, end),
-          failed: (message) => parts.failed(name, message),
+          failed: (error) => parts.failed(name, error),
         }),
     );
   }

@@ -2,6 +2,7 @@
 
 import type { Registry } from 'prom-client';
 import { Counter, Gauge } from 'prom-client';
+import { messageOf } from '../lib/error-message.ts';
 import type { Logger } from './logger.ts';
 import { brief } from './reporter.ts';
 
@@ -106,11 +107,16 @@ export class LeaderReporter {
   }
 
   /** Told once until this replica leads. */
-  failed(lease: string, message: string): void {
+  failed(lease: string, error: unknown): void {
     this.#failures.inc();
     if (this.#isFailing) return;
     this.#isFailing = true;
+    const isForbidden = (error as { readonly status?: unknown }).status === 403;
     const hint = 'allow get, list, watch, create and update on leases of these names in the namespace of the events';
-    this.#parts.logger.warn('a lease cannot be had or renewed at the moment', { lease, reason: brief(message), hint });
+    this.#parts.logger.warn('a lease cannot be had or renewed at the moment', {
+      lease,
+      reason: brief(messageOf(error)),
+      ...(isForbidden ? { hint } : {}),
+    });
   }
 }

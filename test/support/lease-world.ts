@@ -5,6 +5,7 @@ import type { LeaseEnd, LeaseTiming } from '../../src/kube/lease.ts';
 import { Lease } from '../../src/kube/lease.ts';
 import type { LeaseRecord, LeaseStore, StoredLease } from '../../src/kube/lease-store.ts';
 import type { Clock } from '../../src/lib/clock.ts';
+import { messageOf } from '../../src/lib/error-message.ts';
 
 export const leaseTiming: LeaseTiming = { leaseSeconds: 15, renewDeadlineMs: 10_000, retryMs: 2_000 };
 
@@ -92,7 +93,7 @@ export class LeaseReplica {
       timing,
       acquired: () => void this.events.push('acquired'),
       lost: (end: LeaseEnd) => void this.events.push(end),
-      failed: (message) => void this.events.push(`failed: ${message}`),
+      failed: (error) => void this.events.push(`failed: ${messageOf(error)}`),
     });
   }
 
