@@ -100,7 +100,9 @@ suite('signals whose writes are not answered', () => {
     once(server, 'create', 'lost', () => put(happened(2, 7, 'critical')));
     put(happened(1, 1));
     await rest();
-    assert.deepEqual([countOf(server), only(server).spec.severity, endings], [3, 'critical', ['created']]);
+    assert.deepEqual([countOf(server), only(server).spec.severity], [3, 'critical']);
+    // On a busy machine it can come just behind the retry: then it is an addition of its own.
+    assert.deepEqual(endings, endings.length === 1 ? ['created'] : ['created', 'changed']);
   });
 
   test('the watch shows what was lost before it is tried again', async (t) => {
