@@ -10,6 +10,7 @@ import { eventInformer, namespaceInformer, podInformers } from './core-informers
 import type { ServedResources } from './kube/discovery.ts';
 import { Discovery } from './kube/discovery.ts';
 import type { Informer } from './kube/informer.ts';
+import { splitKey } from './kube/kube-object.ts';
 import { DirtyReports } from './pipeline/dirty-reports.ts';
 import type { KindState } from './pipeline/lifecycle.ts';
 import { PolicyInformers } from './policy-informers.ts';
@@ -141,11 +142,11 @@ export class Inputs {
   /** Fewer shards are read from now on: forgets which reports of the others are there. Gives their keys. */
   narrowReports(): string[] {
     const { shards, needsAllPods, pods } = this.#parts;
-    const isUnread = (key: string) => !shards.readsNamespace(key.slice(0, key.indexOf('/')));
+    const isUnread = (key: string) => !shards.readsNamespace(splitKey(key).namespace);
     for (const informer of needsAllPods ? [] : this.#pods) {
       for (const key of informer.narrow(isUnread)) {
-        const slash = key.indexOf('/');
-        pods.forget(key.slice(0, slash), key.slice(slash + 1));
+        const { namespace, name } = splitKey(key);
+        pods.forget(namespace, name);
       }
     }
     return this.#reports.narrow();
@@ -153,7 +154,7 @@ export class Inputs {
 
   /** The same of own events, once those were forgotten that nothing here is about. */
   narrowEvents(): void {
-    this.#events.narrow((key) => !this.#parts.own.isHeard(key.slice(key.indexOf('/') + 1)));
+    this.#events.narrow((key) => !this.#parts.own.isHeard(splitKey(key).name));
   }
 
   /** Whether the report is not read any more. */

@@ -5,6 +5,7 @@
 import type { InformerOptions } from './kube/informer.ts';
 import { Informer } from './kube/informer.ts';
 import type { KubeObject } from './kube/kube-object.ts';
+import { splitKey } from './kube/kube-object.ts';
 import type { Clock } from './lib/clock.ts';
 import { hash52 } from './lib/hash.ts';
 import type { DirtyReports } from './pipeline/dirty-reports.ts';
@@ -156,10 +157,10 @@ export class WatchedReports {
   /** Forgets what is not read any more, and gives its keys. */
   narrow(): ObjectKey[] {
     if (this.#parts.isRead === undefined) return [];
-    const keys = this.#informer.narrow((key) => this.isUnread(key.slice(0, key.indexOf('/'))));
+    const keys = this.#informer.narrow((key) => this.isUnread(splitKey(key).namespace));
     return keys.map((key) => {
-      const slash = key.indexOf('/');
-      return this.#drop(this.#keyOf(key.slice(0, slash), key.slice(slash + 1)));
+      const { namespace, name } = splitKey(key);
+      return this.#drop(this.#keyOf(namespace, name));
     });
   }
 

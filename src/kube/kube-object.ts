@@ -25,3 +25,9 @@ export function isKubeObject(value: unknown): value is KubeObject {
 export function keyOf(object: KubeObject): string {
   return `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
 }
+
+/** What keyOf() put together; the namespace is '' for what has none. */
+export function splitKey(key: string): { readonly namespace: string; readonly name: string } {
+  const slash = key.indexOf('/');
+  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}

@@ -1,6 +1,7 @@
 /** The Pod list, as far as owners go: metadata only, and of that one line per Pod. */
 import { LRUCache } from 'lru-cache';
 import type { KubeObject } from './kube-object.ts';
+import { splitKey } from './kube-object.ts';
 
 /** What a Pod says of its controller. */
 export interface PodOwner {
@@ -41,8 +42,7 @@ export class PodOwners {
   /** The namespace, name and controller of every Pod. */
   *all(): Generator<{ readonly namespace: string; readonly name: string; readonly owner: PodOwner | 'none' }> {
     for (const [key, owner] of this.#owners) {
-      const slash = key.indexOf('/');
-      yield { namespace: key.slice(0, slash), name: key.slice(slash + 1), owner };
+      yield { ...splitKey(key), owner };
     }
   }
 

@@ -21,7 +21,7 @@ import { orAborted, paused } from './abort.ts';
 import type { KubeClient } from './client.ts';
 import { KubeError } from './kube-error.ts';
 import type { KubeObject } from './kube-object.ts';
-import { keyOf } from './kube-object.ts';
+import { keyOf, splitKey } from './kube-object.ts';
 import type { ObjectHead } from './object-head.ts';
 import { PagedList } from './paged-list.ts';
 import type { Collection } from './paths.ts';
@@ -335,8 +335,8 @@ export class Reflector {
 
   #lose(key: string): void {
     if (!this.#told.forget(key)) return;
-    const slash = key.indexOf('/');
-    this.#safely(key, () => this.#handler.gone(key.slice(0, slash), key.slice(slash + 1)));
+    const { namespace, name } = splitKey(key);
+    this.#safely(key, () => this.#handler.gone(namespace, name));
   }
 
   /** One object that its handler stumbles over must not keep all others from being told. */

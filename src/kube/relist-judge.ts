@@ -6,6 +6,7 @@
  */
 import type { RelistCause } from '../lib/relist-cause.ts';
 import type { KubeClient } from './client.ts';
+import { splitKey } from './kube-object.ts';
 import { listByName, type Selection } from './list-by-name.ts';
 import type { Differences } from './told-objects.ts';
 
@@ -90,9 +91,8 @@ export class RelistJudge {
 
   async #versionAt(key: string, at: string): Promise<string | undefined> {
     const { collection } = this.#options;
-    const slash = key.indexOf('/');
-    const namespace = slash === 0 ? {} : { namespace: key.slice(0, slash) };
-    const selection = { ...this.#options, collection: { ...collection, ...namespace } };
-    return (await listByName(selection, key.slice(slash + 1), at))?.metadata.resourceVersion;
+    const { namespace, name } = splitKey(key);
+    const within = namespace === '' ? collection : { ...collection, namespace };
+    return (await listByName({ ...this.#options, collection: within }, name, at))?.metadata.resourceVersion;
   }
 }

@@ -117,6 +117,8 @@ export const listed = (version: number) =>
       metadata: { resourceVersion: String(version), annotations: { 'k8s.io/initial-events-end': 'true' } },
     },
   });
+/** The collection as most tests find it: two objects, told by a streaming list. */
+export const listOfTwo = [added('x', 1), added('y', 2), listed(5)];
 export const errorEvent = (status: object) => line({ type: 'ERROR', object: { kind: 'Status', ...status } });
 
 export function line(value: unknown): string {

@@ -6,6 +6,7 @@ import {
   answers,
   cuts,
   listed,
+  listOfTwo,
   lists,
   modified,
   refuses,
@@ -15,7 +16,6 @@ import {
 import { waitFor } from '../support/recorder.ts';
 import { type Reflecting, reflecting } from '../support/reflecting.ts';
 
-const listOfTwo = [added('x', 1), added('y', 2), listed(5)];
 const corrected = ({ recorder }: Reflecting, count: number) =>
   waitFor('corrections', () => recorder.corrections.length >= count);
 

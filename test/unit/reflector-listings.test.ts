@@ -12,6 +12,7 @@ import {
   ends,
   line,
   listed,
+  listOfTwo,
   lists,
   MisbehavingServer,
   modified,
@@ -23,7 +24,6 @@ import {
 import { Recorder, waitFor } from '../support/recorder.ts';
 import { clientOf, type Reflecting, reflecting, widgets } from '../support/reflecting.ts';
 
-const listOfTwo = [added('x', 1), added('y', 2), listed(5)];
 const kinds = ({ server }: Reflecting) => server.requests.map(({ kind }) => kind);
 const items = [widget('x', 1), widget('y', 2)];
 const expired = { code: 410, reason: 'Expired' };

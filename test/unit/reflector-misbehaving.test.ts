@@ -10,6 +10,7 @@ import {
   errorEvent,
   line,
   listed,
+  listOfTwo,
   modified,
   refuses,
   type Step,
@@ -18,7 +19,6 @@ import {
 import { waitFor } from '../support/recorder.ts';
 import { type Reflecting, type ReflectingOptions, reflecting } from '../support/reflecting.ts';
 
-const listOfTwo = [added('x', 1), added('y', 2), listed(5)];
 const kinds = ({ server }: Reflecting) => server.requests.map(({ kind }) => kind);
 const places = ({ server }: Reflecting) => server.requests.map(({ query }) => query.get('resourceVersion'));
 

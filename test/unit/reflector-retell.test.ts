@@ -9,6 +9,7 @@ import {
   deleted,
   ends,
   listed,
+  listOfTwo,
   lists,
   MisbehavingServer,
   modified,
@@ -19,7 +20,6 @@ import {
 import { Recorder, waitFor } from '../support/recorder.ts';
 import { clientOf, type Reflecting, reflecting, widgets } from '../support/reflecting.ts';
 
-const listOfTwo = [added('x', 1), added('y', 2), listed(5)];
 /** But for the lists by name with which it asks, in its own time, when what was other than told came about. */
 const kinds = ({ server }: Reflecting) =>
   server.requests
