@@ -1,6 +1,6 @@
 /** Starting and ending processes by pid, never mistaking a reused pid for one of ours. */
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Whether some process has this pid. */
@@ -61,12 +61,13 @@ export async function killProcess(pid: number, marker: string, seconds = 10): Pr
   await isGone(pid, marker, seconds);
 }
 
-/** Waits for the end of a process; false when it still runs after `seconds`. */
+/** Waits for the end of a process, its ports included; false when it still runs after `seconds`. */
 export async function isGone(pid: number, marker: string, seconds: number): Promise<boolean> {
-  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(50)) {
-    if (!isOurs(pid, marker)) return true;
+  const isThere = () => isOurs(pid, marker) || isEnding(pid);
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(20)) {
+    if (!isThere()) return true;
   }
-  return !isOurs(pid, marker);
+  return !isThere();
 }
 
 /** The pid in a pid file, if there is one. */
@@ -87,6 +88,26 @@ export function lastLines(logPath: string, count = 15): string {
     return '(no log)';
   }
 }
+
+/**
+ * Whether a process is on its way out: its command line is gone with its memory, but it holds its files and ports
+ * until its last thread has ended (seen: a server started in that moment finds its port in use). Linux only.
+ */
+function isEnding(pid: number): boolean {
+  if (process.platform !== 'linux') return false;
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // After the program's name: state, parent, group, session, terminal, its group, flags (proc_pid_stat(5)).
+    const [state, , , , , , flags] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (state === 'Z') return readdirSync(`/proc/${pid}/task`).length > 1;
+    return (Number(flags) & exitingFlag) !== 0;
+  } catch {
+    return false;
+  }
+}
+
+/** PF_EXITING of the kernel's sched.h. */
+const exitingFlag = 0x4;
 
 function commandLine(pid: number): string {
   try {

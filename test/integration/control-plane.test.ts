@@ -1,7 +1,9 @@
 /** The control plane itself: what the other integration tests take for granted. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ControlPlane, startControlPlane } from '../cluster/control-plane.ts';
@@ -121,6 +123,14 @@ suite('a control plane of its own', () => {
       const value = await kubectlOutput(own, ['get', 'configmap', 'kept', '-o', 'jsonpath={.data.key}']);
       assert.equal(value, 'value');
     }
+  });
+
+  test('a component that was killed has left its port', async () => {
+    await own.kill('kube-apiserver');
+    const server = createServer().listen(own.state.ports.apiServer, '127.0.0.1');
+    await once(server, 'listening');
+    await new Promise((resolve) => server.close(resolve));
+    await own.restart('kube-apiserver');
   });
 
   test('says why a component did not start', async () => {
