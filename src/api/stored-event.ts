@@ -20,9 +20,17 @@ export interface StoredEvent {
   readonly status?: EventStatus;
 }
 
+/** Which version an event has that was just created. */
+export interface CreatedVersion {
+  readonly name: string;
+  readonly namespace: string;
+  readonly resourceVersion: string;
+}
+
 /**
  * What became of one request to the server.
- * - created, changed: the server has it now.
+ * - created, changed: the server has it now. `untouched` is there where nothing but its version
+ *   need be known of it: then its event is parsed when it is asked for.
  * - gone: there is no such event.
  * - conflict: it is not what the decision was made on; read it and decide again.
  * - retry: worth trying again, not before `afterMs`; `cause` tells permission and quota from mere trouble.
@@ -30,7 +38,8 @@ export interface StoredEvent {
  * - nowhere: its namespace is being deleted.
  */
 export type Answer =
-  | { readonly kind: 'created' | 'changed'; readonly event: StoredEvent }
+  | { readonly kind: 'created'; readonly event: StoredEvent; readonly untouched?: CreatedVersion | undefined }
+  | { readonly kind: 'changed'; readonly event: StoredEvent }
   | { readonly kind: 'gone' }
   | { readonly kind: 'conflict' }
   | {

@@ -1,16 +1,13 @@
 /** ZenAgentEvents on the server: over HTTP (the pipeline's EventStore port), each answer turned into what it means. */
 import type { ZenAgentEvent } from '../api/event.ts';
-import { apiVersion, fieldManager, group, kind, plural, version } from '../api/event.ts';
+import { apiVersion, fieldManager, group, kind, mutedUntilAnnotation, plural, version } from '../api/event.ts';
 import type { Answer, StatusPatch, StoredEvent } from '../api/stored-event.ts';
 import { parseRecord } from '../lib/json.ts';
 import type { KubeClient, KubeRequest } from './client.ts';
 import { KubeError } from './kube-error.ts';
+import { eventHead } from './object-head.ts';
 import type { Collection } from './paths.ts';
 import { pathOf } from './paths.ts';
-
-const metadataOnly = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
-/** What the schema's defaults make of a new event. */
-const newStatus = { phase: 'Active', count: 1 } as const;
 
 export class KubeEventStore {
   readonly #client: KubeClient;
@@ -30,7 +27,7 @@ export class KubeEventStore {
     }
   }
 
-  /** The server answers with the metadata only: it knows of the rest no more than was sent. */
+  /** The answer is the whole event: to make its metadata alone of it costs the server more (docs/benchmarks.md, P1). */
   async create(namespace: string, body: string): Promise<Answer> {
     const path = pathOf(collectionIn(namespace), { query: { fieldManager } });
     try {
@@ -40,11 +37,8 @@ export class KubeEventStore {
         verb: 'create',
         resource: plural,
         body,
-        accept: metadataOnly,
       });
-      const { metadata } = asStored(answer.body);
-      const { spec } = JSON.parse(body) as ZenAgentEvent;
-      return { kind: 'created', event: { metadata, spec, status: newStatus } };
+      return createdAnswer(answer.body);
     } catch (error) {
       return answerTo(error);
     }
@@ -88,6 +82,23 @@ export class KubeEventStore {
 
 function collectionIn(namespace: string): Collection {
   return { group, version, resource: plural, namespace };
+}
+
+/**
+ * What a create was answered with. Nearly always its version is all that is asked for, so the whole is parsed only when
+ * somebody looks at it.
+ */
+function createdAnswer(body: Buffer): Answer {
+  const untouched = body.includes(mutedUntilAnnotation) ? undefined : eventHead(body);
+  // One that cannot be read is found here, and not by whoever looks at the event later.
+  if (untouched === undefined) return { kind: 'created', event: asStored(body) };
+  return {
+    kind: 'created',
+    untouched,
+    get event() {
+      return asStored(body);
+    },
+  };
 }
 
 function asStored(body: Buffer): StoredEvent {

@@ -1,4 +1,5 @@
 /** Which version of which object a line of a watch is about, read from its bytes: most lines about our own events are echoes. */
+import { apiVersion, kind } from '../api/event.ts';
 import { membersAt, plainTextAt } from '../lib/json-slices.ts';
 
 /** What a line is about. */
@@ -22,7 +23,17 @@ const longestEnd = 512;
  * are called `f:spec`), so the first one is the object's own, and what stands before it the end of its metadata.
  */
 export function objectHead(line: Buffer): ObjectHead | undefined {
-  if (!startsWith(line, added) && !startsWith(line, modified)) return undefined;
+  return startsWith(line, added) || startsWith(line, modified) ? headBeforeSpec(line) : undefined;
+}
+
+const ownStart = Buffer.from(`{"apiVersion":"${apiVersion}","kind":"${kind}","metadata":{`);
+
+/** The same of an event of ours that the API server answers with. */
+export function eventHead(answer: Buffer): ObjectHead | undefined {
+  return startsWith(answer, ownStart) ? headBeforeSpec(answer) : undefined;
+}
+
+function headBeforeSpec(line: Buffer): ObjectHead | undefined {
   const at = line.indexOf(spec);
   if (at === -1) return undefined;
   const [, name, namespace, resourceVersion] =

@@ -153,8 +153,9 @@ class Change {
     if (!index.isOnServer(row)) {
       const answer = await this.#store.create(intent.namespace, intent.body);
       if (answer.kind === 'created') {
-        own.answered(answer.event, intent.contentHash);
-        return this.#setCount(intent, answer.event, { kind: 'created' });
+        own.created(answer, intent);
+        const created = { kind: 'created' } as const;
+        return intent.count === undefined ? created : this.#setCount(intent, answer.event, created);
       }
       if (answer.kind !== 'conflict') return stepFor(answer);
     } else if (index.isActive(row) && index.storedHash(row) === intent.contentHash) {

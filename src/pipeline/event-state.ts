@@ -38,3 +38,9 @@ export interface FindingFacts {
   readonly policy: string;
   readonly isSignal: boolean;
 }
+
+/** What of an event is kept beside the other words of its intent, so that it need not be parsed when it was created. */
+export interface EventAbout extends Pick<FindingFacts, 'resourceHash' | 'isPod' | 'reportKind' | 'policy'> {
+  /** spec.detectedAt in milliseconds since the epoch; 0 where it cannot be read. */
+  readonly detectedAtMs: number;
+}

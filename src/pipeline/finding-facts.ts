@@ -1,5 +1,6 @@
-/** What the index notes of a finding that was read. */
-import type { FindingFacts } from './event-state.ts';
+/** What the index notes of a finding that was read, and of an event. */
+import type { EventSpec } from '../api/event.ts';
+import type { EventAbout, FindingFacts } from './event-state.ts';
 import { resourceHash } from './evidence.ts';
 import type { Kept, Plan } from './reading-plan.ts';
 import { reportKindOf } from './report-table.ts';
@@ -15,5 +16,17 @@ export function factsOf({ finding, severity, resource, shard }: Kept, { reading 
     reportKind: reportKindOf(reading.origin.apiVersion, reading.origin.kind),
     policy: finding.policy ?? '',
     isSignal: finding.nature.kind === 'signal',
+  };
+}
+
+/** What an event says of its finding; of a summary, reportKind is nothing that the index may have. */
+export function aboutOf({ resource, origin, details, detectedAt }: EventSpec): EventAbout {
+  const policy = details?.['policy'];
+  return {
+    resourceHash: resourceHash({ ...resource, kind: resource?.kind ?? '', name: resource?.name ?? '' }),
+    isPod: resource?.kind === 'Pod',
+    reportKind: origin?.kind === undefined ? '' : reportKindOf(origin.apiVersion ?? '', origin.kind),
+    policy: typeof policy === 'string' ? policy : '',
+    detectedAtMs: Date.parse(detectedAt ?? '') || 0,
   };
 }

@@ -2,6 +2,7 @@
 import type { Category, ResolveReason, Severity, StaleReason } from '../api/words.ts';
 import { severityRank } from '../api/words.ts';
 import { sourceOf } from './event-name.ts';
+import type { EventAbout } from './event-state.ts';
 import type { MayWrite } from './ports.ts';
 import type { Shard } from './shards.ts';
 import type { UnansweredWrite } from './unanswered.ts';
@@ -28,7 +29,7 @@ export interface IntentBase {
 }
 
 /** About what an intent takes in memory besides its body. */
-export const intentOverheadBytes = 600;
+export const intentOverheadBytes = 700;
 
 /** What a log line and a metric say of an event. */
 export interface EventFacts {
@@ -47,6 +48,8 @@ export interface PresentIntent extends IntentBase {
   /** The event as JSON. */
   readonly body: string;
   readonly contentHash: number;
+  /** Where it is absent, the event is parsed when it was created. */
+  readonly about?: EventAbout;
   /** What status.count shall say; left alone where absent. */
   readonly count?: number;
 }

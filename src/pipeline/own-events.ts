@@ -5,16 +5,16 @@
  */
 import type { ObjectReference } from '../api/event.ts';
 import { fieldManager, freshCondition, mutedUntilAnnotation, reportAnnotation } from '../api/event.ts';
-import type { StoredEvent } from '../api/stored-event.ts';
+import type { Answer, CreatedVersion, StoredEvent } from '../api/stored-event.ts';
 import type { StaleReason } from '../api/words.ts';
 import { fingerprintCharactersInName, staleReasons } from '../api/words.ts';
 import { parseUntil } from '../lib/until.ts';
 import { contentHash } from './event-builder.ts';
 import type { EventIndex, Row } from './event-index.ts';
 import type { FindingFacts, StoredState } from './event-state.ts';
-import { resourceHash } from './evidence.ts';
+import { aboutOf } from './finding-facts.ts';
+import type { PresentIntent } from './intent.ts';
 import type { Placement } from './placement.ts';
-import { reportKindOf } from './report-table.ts';
 import type { Shards } from './shards.ts';
 import { oneShard } from './shards.ts';
 import { isSummary, shardOfEvent, summaryReportKind } from './summary-event.ts';
@@ -197,22 +197,43 @@ export class OwnEvents {
 
   /**
    * Takes in what the server answered to a write or a read of ours, between begin() and end(). The event may be gone all
-   * the same: deleted since, and a listing that lacks it was faster than the answer. `knownHash`: its content hash, where
-   * that is known already.
+   * the same: deleted since, and a listing that lacks it was faster than the answer.
    */
-  answered(event: StoredEvent, knownHash?: number): Row {
-    const { name, namespace, resourceVersion } = event.metadata;
+  answered(event: StoredEvent, knownHash?: number): void {
+    const row = this.#takeAnswer(event.metadata);
+    if (row !== undefined) this.#store(row, event, knownHash);
+  }
+
+  /** The same of the event that an intent had made, of which nothing but the version is new. */
+  created(answer: Answer & { readonly kind: 'created' }, intent: PresentIntent): void {
+    const { untouched } = answer;
+    const { contentHash: hash, about, facts, source, shard } = intent;
+    const row = this.#takeAnswer(untouched ?? answer.event.metadata);
+    if (row === undefined) return;
+    if (untouched === undefined || about === undefined || this.#index.reportKey(row) === '') {
+      this.#store(row, answer.event, hash);
+      return;
+    }
+    const { severity, resourceNamespace, eventType } = facts;
+    const { resourceVersion } = untouched;
+    const state = { isResolved: false, isEdited: false, count: 1, sinceMs: about.detectedAtMs };
+    this.#index.setStored(row, { ...state, resourceVersion, contentHash: hash, severity });
+    const isSignal = this.#isSignal(source, eventType);
+    this.#index.setFacts(row, { ...about, severity, resourceNamespace, shard, isSignal });
+  }
+
+  /** The row of an answer that is news. */
+  #takeAnswer({ name, namespace, resourceVersion }: CreatedVersion): Row | undefined {
     const second = this.#elsewhere.get(name);
     const shownElsewhere = second?.namespace === namespace ? second.version : '';
     const row = this.#obtainIn(namespace, name);
     // The watch can be faster than the answer: then what it shows is as new as the answer, or newer.
     const underWay = this.#underWay.get(name);
-    if (underWay?.before === resourceVersion || underWay?.shown.has(resourceVersion)) return row;
+    if (underWay?.before === resourceVersion || underWay?.shown.has(resourceVersion)) return undefined;
     if (this.#index.isOnServer(row)) {
       const known = this.#index.resourceVersion(row);
-      if (known === resourceVersion || isNewer(known, resourceVersion)) return row;
-    } else if (shownElsewhere === '' && isNewer(this.#listedAt, resourceVersion)) return row;
-    this.#store(row, event, knownHash);
+      if (known === resourceVersion || isNewer(known, resourceVersion)) return undefined;
+    } else if (shownElsewhere === '' && isNewer(this.#listedAt, resourceVersion)) return undefined;
     if (shownElsewhere !== resourceVersion) this.#unseen.set(row, resourceVersion);
     return row;
   }
@@ -319,19 +340,12 @@ export function storedState(event: StoredEvent, knownHash = contentHash(event)):
 
 /** What an event says of its finding. */
 function factsOf(event: StoredEvent, shards: Shards, isSignal: boolean): FindingFacts {
-  const { spec } = event;
-  const policy = spec.details?.['policy'];
-  const kind = spec.origin?.kind === undefined ? '' : reportKindOf(spec.origin.apiVersion ?? '', spec.origin.kind);
-  return {
-    severity: spec.severity,
-    resourceNamespace: spec.resource?.namespace ?? '',
-    shard: shardOfEvent(event, shards),
-    resourceHash: resourceHash({ ...spec.resource, kind: spec.resource?.kind ?? '', name: spec.resource?.name ?? '' }),
-    isPod: spec.resource?.kind === 'Pod',
-    reportKind: isSummary(event) ? summaryReportKind : kind,
-    policy: typeof policy === 'string' ? policy : '',
-    isSignal,
-  };
+  const { severity, resource } = event.spec;
+  const { detectedAtMs: _detectedAtMs, ...about } = aboutOf(event.spec);
+  const resourceNamespace = resource?.namespace ?? '';
+  const shard = shardOfEvent(event, shards);
+  const reportKind = isSummary(event) ? summaryReportKind : about.reportKind;
+  return { ...about, reportKind, severity, resourceNamespace, shard, isSignal };
 }
 
 /** Since when and why the condition Fresh is False; undefined while it is not. */

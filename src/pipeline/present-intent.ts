@@ -1,6 +1,7 @@
 /** A kept finding as an intent: the event that shall be on the server. */
 import type { ZenAgentEvent } from '../api/event.ts';
 import { buildEvent, contentHash } from './event-builder.ts';
+import { aboutOf } from './finding-facts.ts';
 import type { PresentIntent } from './intent.ts';
 import { intentOverheadBytes } from './intent.ts';
 import type { Kept, Plan } from './reading-plan.ts';
@@ -39,6 +40,7 @@ export function intentFor(
     bytes: body.length + intentOverheadBytes,
     body,
     contentHash: contentHash(event),
+    about: aboutOf(spec),
     facts: {
       category: spec.category,
       severity: spec.severity,

@@ -78,7 +78,9 @@ export function summaryIntent(group: Summarized, counts: SeverityCounts, context
   const { origin: _origin, ...spec } = built.spec;
   const { annotations: _annotations, ...metadata } = built.metadata;
   const owed = { shard, partition: group.namespace ?? '', occurrences: 0, readAtMs: moment.monotonicMs };
-  return { ...intentFor({ ...built, metadata, spec }, owed), count: countOf(counts) };
+  const { about, ...intent } = intentFor({ ...built, metadata, spec }, owed);
+  const marked = about === undefined ? {} : { about: { ...about, reportKind: summaryReportKind } };
+  return { ...intent, ...marked, count: countOf(counts) };
 }
 
 /** The sum over all severities. */

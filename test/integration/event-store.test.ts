@@ -1,7 +1,7 @@
 /** Each answer of the event store, from a real API server. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { fieldManager, type ZenAgentEvent } from '../../src/api/event.ts';
+import { fieldManager, mutedUntilAnnotation, type ZenAgentEvent } from '../../src/api/event.ts';
 import type { Answer, StoredEvent } from '../../src/api/stored-event.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { KubeEventStore } from '../../src/kube/event-store.ts';
@@ -61,9 +61,24 @@ suite('the event store on a real server', () => {
       event.metadata.managedFields?.map(({ manager }) => manager),
       [fieldManager],
     );
-    // The server answered with the metadata only: the rest is what was sent, and its defaults.
-    const { metadata, spec, status } = (await store.read(namespace, event.metadata.name)) ?? {};
-    assert.deepEqual({ metadata, spec, status }, event);
+    assert.deepEqual(await store.read(namespace, event.metadata.name), event);
+  });
+
+  test('created: its version is found without parsing, unless it is more than what was sent', async () => {
+    const event = sampleEvent('untouched');
+    const answer = await store.create(namespace, JSON.stringify(event));
+    assert.equal(answer.kind, 'created');
+    const { metadata } = (answer as Answer & { kind: 'created' }).event;
+    const { name, resourceVersion } = metadata;
+    assert.deepEqual('untouched' in answer && answer.untouched, { namespace, name, resourceVersion });
+    const muted = sampleEvent('muted');
+    const annotations = { [mutedUntilAnnotation]: '2099-01-01' };
+    const other = await store.create(
+      namespace,
+      JSON.stringify({ ...muted, metadata: { ...muted.metadata, annotations } }),
+    );
+    assert.equal(other.kind, 'created');
+    assert.ok(!('untouched' in other));
   });
 
   test('conflict: the name is taken', async () => {

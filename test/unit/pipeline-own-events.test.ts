@@ -1,10 +1,14 @@
 /** Own events: two witnesses, of which one lags. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { ZenAgentEvent } from '../../src/api/event.ts';
+import { apiVersion, kind } from '../../src/api/event.ts';
 import type { StoredEvent } from '../../src/api/stored-event.ts';
 import { contentHash } from '../../src/pipeline/event-builder.ts';
 import { EventIndex } from '../../src/pipeline/event-index.ts';
 import { isEditedByOthers, isOwn, OwnEvents } from '../../src/pipeline/own-events.ts';
+import { intentFor } from '../../src/pipeline/present-intent.ts';
+import { Shards } from '../../src/pipeline/shards.ts';
 import { sampleEvent } from '../support/sample-event.ts';
 
 const sample = sampleEvent('own-events');
@@ -24,6 +28,63 @@ function start() {
   };
   return { index, own, known };
 }
+
+/** All that the index knows of the only event. */
+function rowOf(index: EventIndex, of: string) {
+  const row = index.find(of);
+  return {
+    isActive: index.isActive(row),
+    isEdited: index.isEdited(row),
+    isPod: index.isPod(row),
+    isSignal: index.isSignal(row),
+    severity: index.severity(row),
+    stale: index.stale(row),
+    sinceMs: index.sinceMs(row),
+    hash: index.storedHash(row),
+    count: index.count(row),
+    version: index.resourceVersion(row),
+    namespace: index.namespace(row),
+    resourceNamespace: index.resourceNamespace(row),
+    resourceHash: index.resourceHash(row),
+    shard: index.shard(row),
+    policy: index.policy(row),
+    reportKind: index.reportKind(row),
+    reportKey: index.reportKey(row),
+  };
+}
+
+suite('an event that was just created', () => {
+  const variants: readonly Partial<StoredEvent['spec']>[] = [
+    {},
+    { resource: { apiVersion: 'v1', kind: 'Pod', name: 'web', namespace: 'shop' }, severity: 'critical' },
+    { resource: { kind: 'Node', name: 'node-1' }, details: { policy: 'disallow-latest' } },
+    { resource: { kind: 'Namespace', name: 'shop' }, details: { policy: 7 } },
+    { origin: { apiVersion: 'wgpolicyk8s.io/v1alpha2', kind: 'PolicyReport', name: 'r', namespace: 'shop' } },
+    { detectedAt: '2026-02-03T04:05:06.789Z' },
+  ];
+  for (const [at, change] of variants.entries()) {
+    test(`is known as well by its version and its intent as by all that it says: ${at}`, () => {
+      const made = { ...sample, apiVersion, kind, spec: { ...sample.spec, ...change } } as ZenAgentEvent;
+      const shards = new Shards(5);
+      const owed = { shard: shards.of(made.spec.resource ?? {}), partition: 'p', occurrences: 1, readAtMs: 0 };
+      const intent = intentFor(made, owed);
+      const metadata = { ...made.metadata, namespace: 'zen', uid: 'u', resourceVersion: '9' };
+      const stored: StoredEvent = { metadata, spec: made.spec, status: { phase: 'Active', count: 1 } };
+      const rows = [metadata, undefined].map((untouched) => {
+        const index = new EventIndex();
+        const own = new OwnEvents(index, (source) => source === 'falco', undefined, undefined, shards);
+        index.setReportKey(index.obtain(metadata.name, 'zen'), 'abcdefghijklm');
+        own.begin(metadata.name);
+        own.created({ kind: 'created', event: stored, untouched }, intent);
+        own.end(metadata.name);
+        assert.equal(own.observe(stored), undefined, 'the echo is no news');
+        return rowOf(index, metadata.name);
+      });
+      assert.equal(rows[0]?.version, '9');
+      assert.deepEqual(rows[0], rows[1]);
+    });
+  }
+});
 
 suite('own events', () => {
   test('the answer before the watch: the echo is no news, what comes after it is', () => {
