@@ -55,7 +55,12 @@ suite('rights of the chart', () => {
       { namespace: home, account },
       {
         queue: { items: 2 },
-        config: { ...installed, budget: { resolvedTtlHours: 0.0001 } },
+        // The chart says nothing of a source that is on, and daemons of tests have this one off.
+        config: {
+          ...installed,
+          sources: { 'kubernetes-events': { enabled: true }, ...installed?.['sources'] },
+          budget: { resolvedTtlHours: 0.0001 },
+        },
         timing: { sweepMs: 300 },
       },
     );

@@ -48,7 +48,6 @@ suite('daemon: the audit log of the API server', () => {
     daemon = await stage.daemon(home, {
       timing: { signalStepsMs: [200] },
       config: {
-        sources: { 'kubernetes-events': { enabled: false } },
         webhooks: { host: '127.0.0.1', port: 0, routes: { audit: { tokenFiles: [audited.tokenFile] } } },
         audit: { secretReaders: routineReaders },
       },

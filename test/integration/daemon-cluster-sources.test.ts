@@ -15,7 +15,7 @@ import { definitionsIn, type Home, Stage, standInFolder } from '../support/stage
 import { until } from '../support/until.ts';
 
 const timing = { discoveryMs: 300, sweepMs: 200, relistMs: 1_000 };
-const settings = { timing, config: { sources: { 'kubernetes-events': { enabled: false } } } };
+const settings = { timing };
 
 let stage: Stage;
 let home: Home;

@@ -103,9 +103,7 @@ suite('daemon: reports in ConfigMaps', () => {
     await start(settings);
   }
   async function start(settings: DaemonSettings = {}): Promise<void> {
-    const { config, ...rest } = settings;
-    const sources = { 'kubernetes-events': { enabled: false } };
-    daemon = await stage.daemon(home, { timing: { sweepMs: 200 }, ...rest, config: { sources, ...config } });
+    daemon = await stage.daemon(home, { timing: { sweepMs: 200 }, ...settings });
     await ready(daemon);
   }
   const put = (name: string, texts: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>) =>
@@ -166,7 +164,7 @@ suite('daemon: reports in ConfigMaps', () => {
 
   test('a ConfigMap that goes over to the other label is still there; one that lost its labels is not', async () => {
     await begin({
-      config: { sources: { 'kube-bench': { graceSeconds: 1 }, 'kubernetes-events': { enabled: false } } },
+      config: { sources: { 'kube-bench': { graceSeconds: 1 } } },
     });
     await put('kube-bench-node-3', { 'results.json': kubeBench('4.1.1') }, { app: 'kube-bench' });
     await tableIs(['kube-bench Node/node-3 4.1.1 Active']);

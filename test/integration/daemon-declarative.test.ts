@@ -9,13 +9,13 @@ import { configuredSources } from '../../src/config/configured-sources.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { accessGrants } from '../../src/sources/rbac.ts';
 import { sources } from '../../src/sources/registry.ts';
-import { logged, ready, reportsOnly, type TestDaemon } from '../support/daemon.ts';
+import { logged, ready, type TestDaemon } from '../support/daemon.ts';
 import { repositoryRoot } from '../support/repository.ts';
 import { definitionsIn, type Home, Stage, standInFolder } from '../support/stage.ts';
 import { until } from '../support/until.ts';
 
 const example = parse(readFileSync(join(repositoryRoot, 'examples/declarative/jobflow.yaml'), 'utf8'));
-const config = { ...reportsOnly.config, ...example };
+const config = example;
 
 suite('daemon: a declared source', () => {
   let stage: Stage;

@@ -20,13 +20,12 @@ const timing = { discoveryMs: 300, sweepMs: 200 };
 /** Two seconds of grace: long enough to be seen, short enough to be waited for. */
 const graceSeconds = 2;
 /** The controllers here may write Warnings of their own. */
-const noWarnings = { 'kubernetes-events': { enabled: false } };
 const short = {
   timing,
-  config: { sources: { trivy: { graceSeconds }, policyreport: { graceSeconds }, ...noWarnings } },
+  config: { sources: { trivy: { graceSeconds }, policyreport: { graceSeconds } } },
 };
 /** The sources' own, which are hours. */
-const long = { timing, config: { sources: noWarnings } };
+const long = { timing };
 
 const clusterPolicies = {
   apiVersion: 'apiextensions.k8s.io/v1',

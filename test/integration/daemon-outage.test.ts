@@ -6,7 +6,7 @@ import { resourceIntakes } from '../../src/sources/intakes.ts';
 import { sources } from '../../src/sources/registry.ts';
 import { createdTwice, tallyOf } from '../support/audit-log.ts';
 import type { TestDaemon } from '../support/daemon.ts';
-import { ask, assertBooksBalance, linesOf, logged, ready, received, reportsOnly, scrape } from '../support/daemon.ts';
+import { ask, assertBooksBalance, linesOf, logged, ready, received, scrape } from '../support/daemon.ts';
 import { allowWriting, changeRules, makeDaemonAccount, readRules, writeRules } from '../support/daemon-account.ts';
 import { type Home, Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
@@ -23,7 +23,7 @@ const forbidden = 'forbidden: allow list and watch on it';
 const notWritten = 'events cannot be written at the moment';
 const writtenAgain = 'events are written again';
 /** As it is, only that the longest pause between two attempts is a second. */
-const impatient = { timing: { reflector: { backoffMaximumMs: 1000 } }, ...reportsOnly };
+const impatient = { timing: { reflector: { backoffMaximumMs: 1000 } } };
 const policyGroup = 'wgpolicyk8s.io';
 
 suite('daemon: outages and missing rights', () => {
@@ -78,7 +78,7 @@ suite('daemon: outages and missing rights', () => {
     const there = report(2);
     await putReport(stage, there);
     await stage.controlPlane.kill('kube-apiserver');
-    const child = await stage.daemonProcess(home, reportsOnly);
+    const child = await stage.daemonProcess(home);
     daemon = child;
     const line = await logged(daemon, unreachable);
     assert.match(String(line['reason']), /ECONNREFUSED/);
@@ -103,7 +103,7 @@ suite('daemon: outages and missing rights', () => {
 
   test('an API server that is killed in the middle of 400 findings and comes back: all there, none twice', async () => {
     home = await stage.home('events');
-    daemon = await stage.daemonProcess(home, reportsOnly);
+    daemon = await stage.daemonProcess(home);
     await ready(daemon);
     const many = report(400, 1000);
     await putReport(stage, many);

@@ -6,7 +6,7 @@ import type { StoredEvent } from '../../src/api/stored-event.ts';
 import { apply, kubectlOutput } from '../cluster/kubectl.ts';
 import { tallyOf } from '../support/audit-log.ts';
 import type { TestDaemon } from '../support/daemon.ts';
-import { assertBooksBalance, ready, reportsOnly, scrape } from '../support/daemon.ts';
+import { assertBooksBalance, ready, scrape } from '../support/daemon.ts';
 import { type Home, Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
 
@@ -37,7 +37,7 @@ suite('daemon: owners of Pods', () => {
   beforeEach(async () => {
     home = await stage.home('events');
     team = await stage.namespaceForPods('team');
-    daemon = await stage.daemon(home, reportsOnly);
+    daemon = await stage.daemon(home);
     await ready(daemon);
   });
   afterEach(async () => {
@@ -152,7 +152,7 @@ suite('daemon: owners of Pods', () => {
     await kubectlOutput(stage.controlPlane, ['delete', 'pod', '-n', team, agent, '--grace-period=0', '--force']);
     await gone(`${reports()}/${uidOfAgent}`);
     await stage.end(daemon);
-    daemon = await stage.daemon(home, reportsOnly);
+    daemon = await stage.daemon(home);
     await ready(daemon);
     const next = await podOf('agent');
     assert.notEqual(next, agent);

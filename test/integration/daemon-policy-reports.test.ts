@@ -26,7 +26,7 @@ function quiet(settings: DaemonSettings): DaemonSettings {
   const sources = settings.config?.['sources'] as object | undefined;
   return {
     ...settings,
-    config: { ...settings.config, sources: { ...sources, 'kubernetes-events': { enabled: false } } },
+    config: { ...settings.config, sources },
   };
 }
 

@@ -7,7 +7,7 @@ import { after, afterEach, before, beforeEach, suite, test } from 'node:test';
 import { apply, kubectlOutput } from '../cluster/kubectl.ts';
 import { tallyOf } from '../support/audit-log.ts';
 import type { TestDaemon } from '../support/daemon.ts';
-import { assertBooksBalance, ready, received, reportsOnly, scrape } from '../support/daemon.ts';
+import { assertBooksBalance, ready, received, scrape } from '../support/daemon.ts';
 import { type Home, Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
 import type { Report } from '../support/vulnerability-reports.ts';
@@ -40,7 +40,7 @@ suite('daemon: rollouts', () => {
   beforeEach(async () => {
     home = await stage.home('events');
     team = await stage.namespaceForPods('team');
-    daemon = await stage.daemon(home, reportsOnly);
+    daemon = await stage.daemon(home);
     await ready(daemon);
   });
   afterEach(async () => {
@@ -164,7 +164,7 @@ suite('daemon: rollouts', () => {
     const [second] = await rolledOut('registry.example/app:2', [first]);
     await putReport(stage, scanned('ReplicaSet', second));
     await removeReport(stage, old);
-    daemon = await stage.daemon(home, reportsOnly);
+    daemon = await stage.daemon(home);
     await ready(daemon);
     await received(daemon, vulnerabilities.length);
     await eventsOn('Deployment/web', vulnerabilities.length);

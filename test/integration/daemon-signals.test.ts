@@ -17,6 +17,7 @@ import { until } from '../support/until.ts';
 /** Long enough that nothing put off is written within a test. */
 const never = 3_600_000;
 const source = 'kubernetes-events';
+const warnings = { sources: { [source]: { enabled: true } } };
 
 /** What is read of an Event of Kubernetes. */
 interface CountedEvent {
@@ -57,7 +58,7 @@ suite('daemon: signals', () => {
   }
 
   async function start(settings: DaemonSettings = {}): Promise<TestDaemon> {
-    daemon = await stage.daemon(home, settings);
+    daemon = await stage.daemon(home, { ...settings, config: { ...warnings, ...settings.config } });
     await ready(daemon);
     return daemon;
   }
@@ -273,7 +274,10 @@ suite('daemon: signals', () => {
   });
 
   test('it is over when it was quiet; the end of the Event says nothing; what returns has its history', async () => {
-    const settings = { config: { sources: { [source]: { quietSeconds: 4 } } }, timing: { sweepMs: 200 } };
+    const settings = {
+      config: { sources: { [source]: { enabled: true, quietSeconds: 4 } } },
+      timing: { sweepMs: 200 },
+    };
     const running = await start(settings);
     await happens('a', 3);
     const made = await counts('BackOff', 3);
@@ -312,7 +316,7 @@ suite('daemon: signals', () => {
   });
 
   test('SIGTERM: what was put off is written by the process before it ends with 0', async () => {
-    const process = await stage.daemonProcess(home);
+    const process = await stage.daemonProcess(home, { config: warnings });
     daemon = process;
     await ready(process);
     await happens('a', 1);
@@ -326,7 +330,7 @@ suite('daemon: signals', () => {
   });
 
   test('SIGKILL: what was put off is counted by the next process, once', async () => {
-    const process = await stage.daemonProcess(home);
+    const process = await stage.daemonProcess(home, { config: warnings });
     daemon = process;
     await ready(process);
     await happens('a', 1);

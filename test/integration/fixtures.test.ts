@@ -136,7 +136,7 @@ suite('real reports', { skip: folder === undefined ? 'the folder of real reports
   async function live({ file, path, reports }: Loaded): Promise<string[]> {
     const home = await stage.home('fixtures');
     const enabled = !copies.test(file);
-    const config = { sources: { trivy: { enabled }, 'kubernetes-events': { enabled: false } } };
+    const config = { sources: { trivy: { enabled } } };
     const daemon = await stage.daemon(home, { timing: { discoveryMs: 500 }, config });
     await ready(daemon);
 

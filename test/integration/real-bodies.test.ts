@@ -93,7 +93,6 @@ suite('real reports', { skip }, () => {
     const home = await stage.home('events');
     const daemon = await stage.daemon(home, {
       timing: { discoveryMs: 300 },
-      config: { sources: { 'kubernetes-events': { enabled: false } } },
     });
     await ready(daemon);
     for (const object of put) {

@@ -43,7 +43,6 @@ const nodes = ['node-a', 'node-b', 'node-c'];
 export const loadSettings: DaemonSettings = {
   config: {
     sources: {
-      'kubernetes-events': { enabled: false },
       trivy: { graceSeconds },
       falco: { quietSeconds },
       audit: { quietSeconds },

@@ -44,10 +44,8 @@ export interface DaemonSettings {
   readonly nodeOptions?: string;
 }
 
-/** For tests about reports, on control planes whose controllers write Warning Events of their own. */
-export const reportsOnly = {
-  config: { sources: { 'kubernetes-events': { enabled: false } } },
-} satisfies DaemonSettings;
+/** A control plane under load writes Warning Events of its own (about Service/kubernetes, say): who tests them turns them on. */
+const withoutWarnings = { 'kubernetes-events': { enabled: false } };
 
 /** Where a daemon works, and as whom. */
 export interface DaemonPlace {
@@ -102,6 +100,7 @@ function configOf(place: DaemonPlace, settings: DaemonSettings): Config {
     server: { host: '127.0.0.1', metricsPort: 0 },
     log: { level: 'debug' },
     ...settings.config,
+    sources: { ...withoutWarnings, ...(settings.config?.['sources'] as object | undefined) },
   });
 }
 

@@ -102,7 +102,7 @@ const settingsOf = (namespace: string): DaemonSettings => ({
     events: { namespace, migrate: true },
     budget: { events: budgetEvents },
     due: { critical: 0.0001 },
-    sources: { trivy: { graceSeconds: 1 }, 'kubernetes-events': { enabled: false } },
+    sources: { trivy: { graceSeconds: 1 } },
     leaderElection: election,
     webhooks: {
       port: 0,

@@ -17,7 +17,6 @@ export function webhooksOnly(config: Readonly<Record<string, unknown>> = {}): Da
   const open = { open: true, maxInFlight: 1_000 };
   return {
     config: {
-      sources: { 'kubernetes-events': { enabled: false } },
       webhooks: { port: 0, host: '127.0.0.1', routes: { falco: open, audit: open, kubearmor: open, sarif: open } },
       budget: { events: 1_000_000 },
       ...config,

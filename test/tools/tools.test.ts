@@ -11,7 +11,7 @@ import { after, before, suite, test } from 'node:test';
 import { parse } from 'yaml';
 import { ensureCheckov, ensureScanners } from '../chart/programs.ts';
 import { putConfigMap } from '../support/config-maps.ts';
-import { logged, ready, reportsOnly, type TestDaemon } from '../support/daemon.ts';
+import { logged, ready, type TestDaemon } from '../support/daemon.ts';
 import { Helm } from '../support/helm.ts';
 import { repositoryRoot } from '../support/repository.ts';
 import { scanFile } from '../support/scanned.ts';
@@ -53,7 +53,7 @@ suite('tools that others wrote', () => {
       await stage.apply(`/api/v1/namespaces/${name}`, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
     }
     const example = parse(readFileSync(join(repositoryRoot, 'examples/declarative/kube-score.yaml'), 'utf8'));
-    daemon = await stage.daemon(home, { config: { ...reportsOnly.config, ...example } });
+    daemon = await stage.daemon(home, { config: example });
     await ready(daemon);
   });
   after(async () => {
