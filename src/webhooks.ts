@@ -78,7 +78,7 @@ export async function startWebhooks(parts: WebhooksParts): Promise<Webhooks> {
         metrics.connectionRefused();
         reporter.connectionRefused(config.maxConnections);
       },
-      tokensChanged: (source, state) => reporter.tokensChanged(source, state),
+      tokensChanged: (source, state, files) => reporter.tokensChanged(source, state, files),
       certificateChanged: (problem) => reporter.certificateChanged(problem),
       failed: (error) => reporter.failed(error),
     },

@@ -20,8 +20,19 @@ interface Question {
 
 const atATime = 4;
 
+export interface AccessParts {
+  readonly client: KubeClient;
+  readonly grants: readonly Grant[];
+  readonly account: Account;
+  /** Of the events: where the daemon's service account is. */
+  readonly namespace: string;
+  /** The configuration file. */
+  readonly config: string | undefined;
+}
+
 /** Asks for every verb on every resource of the grants. Throws KubeError when reviews cannot be made. */
-export async function checkAccess(client: KubeClient, grants: readonly Grant[], account: Account): Promise<Check> {
+export async function checkAccess(parts: AccessParts): Promise<Check> {
+  const { client, grants, account } = parts;
   const questions = grants.flatMap(questionsOf);
   const denied: string[] = [];
   const waiting = [...questions];
@@ -32,7 +43,8 @@ export async function checkAccess(client: KubeClient, grants: readonly Grant[], 
     }
   };
   await Promise.all(Array.from({ length: atATime }, ask));
-  const whose = account === undefined ? 'this account' : `service account ${account.namespace}/${account.name}`;
+  const self = account === undefined ? await ownName(client) : undefined;
+  const whose = account === undefined ? (self ?? 'this account') : userOf(account).user;
   if (denied.length === 0) {
     return {
       name: 'permissions',
@@ -45,8 +57,47 @@ export async function checkAccess(client: KubeClient, grants: readonly Grant[], 
     status: 'fail',
     says: `${whose} may not do ${denied.length} of ${questions.length} things that are needed`,
     details: denied.toSorted(),
-    fix: 'zen-watcher rbac -o yaml | kubectl apply -f - (or rbac.create in the chart)',
+    fix: fixOf(parts, self),
   };
+}
+
+/** Who we are for the server; undefined where it does not say. */
+async function ownName(client: KubeClient): Promise<string | undefined> {
+  const resource = 'selfsubjectreviews';
+  try {
+    const { body } = await client.request({
+      method: 'POST',
+      path: `/apis/authentication.k8s.io/v1/${resource}`,
+      verb: 'create',
+      resource,
+      body: JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }),
+    });
+    return textAt(parseRecord(body), 'status', 'userInfo', 'username');
+  } catch {
+    return undefined; // Only a name in a sentence.
+  }
+}
+
+/** The command for this configuration and account, and what it makes. */
+function fixOf({ account, namespace, config }: AccessParts, self: string | undefined): string {
+  const [, , ofNamespace, ofName] = self?.startsWith('system:serviceaccount:') ? self.split(':') : [];
+  const name = account?.name ?? ofName ?? 'zen-watcher';
+  const words = [
+    'zen-watcher rbac',
+    ...(config === undefined ? [] : [`--config ${quoted(config)}`]),
+    `--namespace ${account?.namespace ?? ofNamespace ?? namespace}`,
+    ...(name === 'zen-watcher' ? [] : [`--service-account ${name}`]),
+    '-o yaml | kubectl apply -f -',
+  ];
+  const person =
+    account === undefined && ofName === undefined && self !== undefined
+      ? `; if the daemon does not run as ${self}, ask for its account: --service-account ${namespace}/zen-watcher`
+      : '';
+  return `${words.join(' ')} (roles and their bindings; with the chart: rbac.create, and helm upgrade)${person}`;
+}
+
+function quoted(file: string): string {
+  return /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`;
 }
 
 function questionsOf({ namespace, rules }: Grant): Question[] {

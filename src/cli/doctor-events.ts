@@ -7,6 +7,9 @@ import { PagedList } from '../kube/paged-list.ts';
 import { isOwn } from '../pipeline/own-events.ts';
 import type { Check } from './doctor-check.ts';
 
+/** What checkEvents looks at. */
+export const eventChecks = ['budget', 'freshness', 'foreign'];
+
 const nearlyFull = 0.9;
 
 /** Looks at every event. Throws KubeError. */

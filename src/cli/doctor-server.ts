@@ -1,7 +1,6 @@
-/** Doctor: the API server, its clock, and our CRD. */
-import { group, plural, version } from '../api/event.ts';
+/** Doctor: the API server, its clock, and what it serves. */
 import type { KubeClient } from '../kube/client.ts';
-import type { ServedResources } from '../kube/discovery.ts';
+import type { Discovered } from '../kube/discovery.ts';
 import { discover } from '../kube/discovery.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/error-message.ts';
@@ -17,7 +16,7 @@ const tolerableSkewMs = 5_000;
 /** What the server said, and what it serves; undefined when it cannot be asked. */
 export interface ServerFindings {
   readonly checks: readonly Check[];
-  readonly served: ServedResources | undefined;
+  readonly discovered: Discovered | undefined;
 }
 
 /** Asks for the version and for everything that is served. */
@@ -27,20 +26,19 @@ export async function checkServer(client: KubeClient, clock: Clock): Promise<Ser
     const answer = await client.request({ method: 'GET', path: '/version', verb: 'get', resource: 'version' });
     const tookMs = Math.round(clock.monotonicMs() - startMs);
     const body = parseRecord(answer.body);
-    const served = await discover(client);
+    const discovered = await discover(client);
     return {
       checks: [
         versionCheck(textAt(body, 'gitVersion') ?? '', textAt(body, 'minor') ?? '', tookMs),
         clockCheck(answer.headers['date'], clock.now()),
-        crdCheck(served),
       ],
-      served,
+      discovered,
     };
   } catch (error) {
     const fix = 'look at the address and the credentials of the kubeconfig, and at network policies';
     return {
       checks: [{ name: 'server', status: 'fail', says: `cannot be asked: ${messageOf(error)}`, fix }],
-      served: undefined,
+      discovered: undefined,
     };
   }
 }
@@ -63,19 +61,5 @@ function clockCheck(date: string | readonly string[] | undefined, now: Date): Ch
     status: 'warn',
     says: `is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} the server`,
     fix: 'synchronise the clocks: tokens and certificates are refused when they differ too much',
-  };
-}
-
-function crdCheck(served: ServedResources): Check {
-  const versions = served.get(`${group}/${plural}`)?.versions ?? [];
-  if (versions.includes(version)) return { name: 'crd', status: 'ok', says: `${plural}.${group} ${version} is served` };
-  return {
-    name: 'crd',
-    status: 'fail',
-    says:
-      versions.length === 0
-        ? `${plural}.${group} is not served`
-        : `${plural}.${group} is served as ${versions.join(', ')} only`,
-    fix: 'kubectl apply --server-side -f crds/',
   };
 }

@@ -15,7 +15,9 @@ import { sources } from '../sources/registry.ts';
 import type { Source } from '../sources/source.ts';
 import { type Account, checkAccess } from './doctor-access.ts';
 import { type Check, renderChecks } from './doctor-check.ts';
-import { checkEvents } from './doctor-events.ts';
+import { checkCrd } from './doctor-crd.ts';
+import { lookAtDaemon } from './doctor-daemon.ts';
+import { checkEvents, eventChecks } from './doctor-events.ts';
 import { checkReports } from './doctor-reports.ts';
 import { checkServer } from './doctor-server.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -28,6 +30,7 @@ export interface DoctorOptions {
   readonly kubeconfig?: string | undefined;
   readonly context?: string | undefined;
   readonly serviceAccount?: Account;
+  readonly metricsUrl?: string | undefined;
   readonly output: 'table' | 'json';
 }
 
@@ -46,12 +49,19 @@ const requestTimeoutMs = 15_000;
 export function addDoctorCommand(program: Command, io: DoctorIo & { exitWith(code: number): void }): void {
   program
     .command('doctor')
-    .description('look at everything that the daemon depends on: server, CRD, permissions, tools, reports, budget')
+    .description(
+      'look at everything that the daemon depends on (server, CRD, permissions, tools, reports, budget), and at its metrics',
+    )
     .option('-c, --config <file>', 'configuration file (YAML), as of run')
     .option('-n, --namespace <name>', 'namespace of the events')
     .option('--kubeconfig <file>', 'kubeconfig; default: as kubectl')
     .option('--context <name>', 'context of the kubeconfig')
     .option('--service-account <namespace/name>', 'ask for its permissions instead of yours', accountOf)
+    .option(
+      '--metrics-url <url>',
+      '/metrics of the daemon; default: on this machine, else by way of the API server',
+      urlOf,
+    )
     .addOption(new Option('-o, --output <format>', 'what to print').choices(['table', 'json']).default('table'))
     .addHelpText(
       'after',
@@ -71,6 +81,13 @@ function accountOf(text: string): Account {
   const [namespace = '', name = '', ...more] = text.split('/');
   if (namespace === '' || name === '' || more.length > 0) throw new InvalidArgumentError('expected namespace/name');
   return { namespace, name };
+}
+
+function urlOf(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw new InvalidArgumentError('expected http://HOST:PORT/metrics');
+  return url.pathname === '/' ? new URL('/metrics', url).href : url.href;
 }
 
 /** Looks at everything, prints it, and gives the exit code. Throws ConfigError. */
@@ -114,27 +131,50 @@ interface DoctorParts {
   readonly io: DoctorIo;
 }
 
-async function checksOf({ client, config, all, options, io }: DoctorParts): Promise<Check[]> {
+async function checksOf(parts: DoctorParts): Promise<Check[]> {
+  const { client, config, options, io } = parts;
+  // The second look at its metrics comes when all else is done: what rose meanwhile goes on.
+  const daemon = await lookAtDaemon({ client, config, clock: io.clock, metricsUrl: options.metricsUrl });
+  return [...(await clusterChecks(parts)), await daemon()];
+}
+
+async function clusterChecks({ client, config, all, options, io }: DoctorParts): Promise<Check[]> {
   const server = await checkServer(client, io.clock);
-  const { served } = server;
-  if (served === undefined) return [...server.checks];
+  const { discovered } = server;
+  if (discovered === undefined) {
+    const names = ['crd', 'permissions', 'tools', 'reports', ...eventChecks];
+    return [...server.checks, ...skipped(names, 'the server cannot be asked')];
+  }
+  const crd = await checkCrd(client, discovered.served);
   const on = sourcesOn(config, all);
   const grants = accessGrants(accessSettings(config, all));
+  const account = options.serviceAccount;
+  const { namespace } = config.events;
   return [
     ...server.checks,
-    ...(await tried('permissions', async () => [await checkAccess(client, grants, options.serviceAccount)])),
-    ...(await tried('tools', () =>
-      checkReports({ client, served, sources: on, now: io.clock.now(), contextOf: readContextsOf(config, on) }),
+    crd,
+    ...(await tried(['permissions'], async () => [
+      await checkAccess({ client, grants, account, namespace, config: options.config }),
+    ])),
+    ...(await tried(['tools', 'reports'], () =>
+      checkReports({ client, discovered, sources: on, now: io.clock.now(), contextOf: readContextsOf(config, on) }),
     )),
-    ...(await tried('events', () => checkEvents(client, config))),
+    ...(crd.status === 'fail'
+      ? skipped(eventChecks, 'the CRD of the events is not served')
+      : await tried(eventChecks, () => checkEvents(client, config))),
   ];
 }
 
-/** A check that cannot be made says so and does not keep the others from being made. */
-async function tried(name: string, look: () => Promise<Check[]>): Promise<Check[]> {
+/** Checks that cannot be made say so and do not keep the others from being made. */
+async function tried(names: readonly string[], look: () => Promise<Check[]>): Promise<Check[]> {
   try {
     return await look();
   } catch (error) {
-    return [{ name, status: 'fail', says: `cannot be looked at: ${messageOf(error)}` }];
+    const says = `cannot be looked at: ${messageOf(error)}`;
+    return names.map((name, index) => ({ name, status: index === 0 ? 'fail' : 'skip', says }));
   }
+}
+
+function skipped(names: readonly string[], why: string): Check[] {
+  return names.map((name) => ({ name, status: 'skip', says: `not looked at: ${why}` }));
 }

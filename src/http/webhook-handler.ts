@@ -32,6 +32,11 @@ export interface Outcome {
   readonly isClean: boolean;
 }
 
+interface Stranger {
+  readonly told: string;
+  readonly reason: string;
+}
+
 /** A client that is told that it sent too much is listened to for so long, so that it sees the answer. */
 const discarded = { bytes: 16 * 2 ** 20, timeoutMs: 5_000 };
 
@@ -67,7 +72,8 @@ export class WebhookHandler {
     const stranger = this.#whyNotLetIn(request, pathToken);
     if (stranger !== undefined) {
       return {
-        ...failure(401, stranger),
+        ...failure(401, stranger.told),
+        reason: stranger.reason,
         headers: route.tokenFiles.length > 0 ? { 'www-authenticate': 'Bearer' } : {},
       };
     }
@@ -82,16 +88,22 @@ export class WebhookHandler {
     return undefined;
   }
 
-  /** In words for the sender, who must not learn from them how close it came. */
-  #whyNotLetIn(request: IncomingMessage, pathToken: string | undefined): string | undefined {
+  /** `told`: to the sender, who must not learn from it how close it came. `reason`: for our log. */
+  #whyNotLetIn(request: IncomingMessage, pathToken: string | undefined): Stranger | undefined {
     const { route, tokens, clock } = this.#parts;
     if (route.open) return undefined;
     const token = /^bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? pathToken;
     if (tokens !== undefined && token !== undefined && tokens.has(token)) return undefined;
     const socket = request.socket as TLSSocket;
-    if (route.clientNames.length === 0) return 'a valid bearer token is needed';
-    if (socket.encrypted !== true) return 'a client certificate is needed';
-    return whyNotClient(socket, route.clientNames, clock.now());
+    const ofToken = token === undefined ? 'no bearer token was sent' : 'the token is none of the configured ones';
+    if (route.clientNames.length === 0) return { told: 'a valid bearer token is needed', reason: ofToken };
+    if (socket.encrypted !== true) {
+      const told = 'a client certificate is needed';
+      return { told, reason: tokens === undefined ? told : ofToken };
+    }
+    const ofCertificate = whyNotClient(socket, route.clientNames, clock.now());
+    if (ofCertificate === undefined) return undefined;
+    return { told: ofCertificate, reason: token === undefined || tokens === undefined ? ofCertificate : ofToken };
   }
 
   async #read(request: IncomingMessage): Promise<Outcome> {

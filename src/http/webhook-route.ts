@@ -24,6 +24,10 @@ export interface Handled {
   readonly status: WebhookStatus;
   readonly bytes: number;
   readonly seconds: number;
+  /** Address of whoever sent it: of the last proxy, where there are any. */
+  readonly sender?: string | undefined;
+  /** Why a sender was not let in, for us: it is not told how close it came. */
+  readonly reason?: string | undefined;
 }
 
 /** Everything that can be answered. 499: the client went away before it had sent all. */
@@ -32,6 +36,8 @@ export type WebhookStatus = (typeof webhookStatuses)[number];
 
 /** What a request is answered. */
 export interface Answer {
+  /** For our log, not for the sender. */
+  readonly reason?: string;
   readonly status: WebhookStatus;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: Readonly<Record<string, unknown>>;

@@ -13,7 +13,7 @@ import type { TlsFiles } from './serving-certificate.ts';
 import { ServingCertificate, serverOptions } from './serving-certificate.ts';
 import type { TokenState } from './tokens.ts';
 import { Tokens } from './tokens.ts';
-import { WebhookHandler } from './webhook-handler.ts';
+import { type Outcome, WebhookHandler } from './webhook-handler.ts';
 import type { Answer, Handled, WebhookRoute, WebhookStatus } from './webhook-route.ts';
 
 export interface WebhookServerParts {
@@ -35,7 +35,8 @@ export interface WebhookObserver {
   handled(request: Handled): void;
   /** A connection was closed because there are too many. */
   connectionRefused(): void;
-  tokensChanged(source: string, state: TokenState): void;
+  /** `files`: what was read, files or folders of them. */
+  tokensChanged(source: string, state: TokenState, files: readonly string[]): void;
   certificateChanged(problem: string | undefined): void;
   failed(error: unknown): void;
 }
@@ -79,7 +80,7 @@ export async function startWebhookServer(parts: WebhookServerParts): Promise<Web
     const routeTokens =
       tokenFiles.length === 0
         ? undefined
-        : new Tokens(tokenFiles, (state) => parts.observer.tokensChanged(source, state));
+        : new Tokens(tokenFiles, (state) => parts.observer.tokensChanged(source, state, tokenFiles));
     if (routeTokens !== undefined) tokens.push(routeTokens);
     const handler = new WebhookHandler({
       ...parts,
@@ -175,14 +176,20 @@ function addRoute(
       const { answer, bytes, isClean } =
         request.method === 'POST' ? await handler.handle(request.raw, request.params.token) : onlyPost;
       const seconds = (clock.monotonicMs() - startedMs) / 1000;
-      observer.handled({ endpoint: path, status: answer.status, bytes, seconds });
+      const { status, reason } = answer;
+      observer.handled({ endpoint: path, status, bytes, seconds, sender: addressOf(request.raw), reason });
       return send(reply, answer, isClean);
     });
   }
 }
 
-const onlyPost = {
-  answer: { status: 405, headers: { allow: 'POST' }, body: { error: 'only POST' } } satisfies Answer,
+/** Without the prefix of an IPv4 address that came to a socket of IPv6. */
+function addressOf({ socket }: IncomingMessage): string | undefined {
+  return socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '');
+}
+
+const onlyPost: Outcome = {
+  answer: { status: 405, headers: { allow: 'POST' }, body: { error: 'only POST' } },
   bytes: 0,
   isClean: false,
 };

@@ -20,6 +20,13 @@ export interface ServedResource {
 /** By `group/resource`. */
 export type ServedResources = ReadonlyMap<string, ServedResource>;
 
+/** What one answer says. */
+export interface Discovered {
+  readonly served: ServedResources;
+  /** `group/version` of aggregated APIs that are down: what they serve is not said, or as it was known. */
+  readonly down: readonly string[];
+}
+
 /** Told what is served, and of outages. */
 export interface DiscoveryHandler {
   changed(served: ServedResources): void;
@@ -40,7 +47,7 @@ const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscovery
 const retry = { firstMs: 250, maximumMs: 1_000 };
 
 /** Asks once. Throws KubeError. */
-export async function discover(client: KubeClient): Promise<ServedResources> {
+export async function discover(client: KubeClient): Promise<Discovered> {
   const { body } = await client.request({ method: 'GET', path: '/apis', verb: 'discovery', resource: 'apis', accept });
   return parseDiscovery(body, new Map());
 }
@@ -98,7 +105,7 @@ export class Discovery {
   }
 
   #take(headers: Readonly<Record<string, string | string[] | undefined>>, body: Buffer): void {
-    const served = parseDiscovery(body, this.#served);
+    const { served } = parseDiscovery(body, this.#served);
     const { etag } = headers;
     this.#etag = typeof etag === 'string' ? etag : undefined;
     this.#served = served;
@@ -110,7 +117,7 @@ export class Discovery {
  * Reads an APIGroupDiscoveryList (apidiscovery.k8s.io/v2). A version marked Stale belongs to an aggregated API that is
  * down: what was known of it stays. Throws KubeError when it is no such list.
  */
-function parseDiscovery(body: Buffer, before: ServedResources): ServedResources {
+function parseDiscovery(body: Buffer, before: ServedResources): Discovered {
   const items = asList(parseRecord(body)?.['items']);
   if (items === undefined) {
     throw new KubeError({
@@ -120,6 +127,7 @@ function parseDiscovery(body: Buffer, before: ServedResources): ServedResources 
     });
   }
   const served = new Map<string, { kind: string; namespaced: boolean; versions: string[] }>();
+  const down: string[] = [];
   const note = (key: string, version: string, { kind, namespaced }: Omit<ServedResource, 'versions'>) => {
     const resource = served.get(key);
     if (resource === undefined) served.set(key, { kind, namespaced, versions: [version] });
@@ -131,6 +139,7 @@ function parseDiscovery(body: Buffer, before: ServedResources): ServedResources 
       const version = textAt(entry, 'version');
       if (version === undefined) continue;
       if (textAt(entry, 'freshness') === 'Stale') {
+        down.push(`${name}/${version}`);
         for (const [key, resource] of before)
           if (key.startsWith(`${name}/`) && resource.versions.includes(version)) note(key, version, resource);
       }
@@ -142,5 +151,5 @@ function parseDiscovery(body: Buffer, before: ServedResources): ServedResources 
       }
     }
   }
-  return served;
+  return { served, down };
 }

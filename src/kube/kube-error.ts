@@ -57,7 +57,8 @@ export class KubeError extends Error {
     return new KubeError({
       status,
       reason: typeof parsed?.['reason'] === 'string' ? parsed['reason'] : '',
-      message: `${status} ${text}`.slice(0, maximumMessageCharacters),
+      // A path that is not served is answered `404 page not found`.
+      message: (text.startsWith(`${status} `) ? text : `${status} ${text}`).slice(0, maximumMessageCharacters),
       retryAfterMs: retryAfter(headers, details),
       causes: causes.map((cause) => String(asRecord(cause)?.['reason'] ?? '')),
       target: targetOf(details),

@@ -1,8 +1,8 @@
 /** Says what becomes of the configuration, and counts it. */
 import type { RuleSettings, Rules } from '../pipeline/rules.ts';
+import { brief } from './brief.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
-import { brief } from './reporter.ts';
 
 export interface ConfigReporterParts {
   readonly logger: Logger;
@@ -48,8 +48,9 @@ export class ConfigReporter {
   /** Webhooks that are not served, since nothing is configured by which senders could prove who they are. */
   withoutCredential(paths: readonly string[]): void {
     if (paths.length === 0) return;
-    const fix = 'give webhooks.routes.<source> tokenFiles or mtls, or open: true';
-    this.#parts.logger.info('webhooks without a credential are absent', { paths: paths.join(','), fix });
+    const hint =
+      'as it should be for what nobody sends; else give webhooks.routes.<source> tokenFiles, mtls or open: true';
+    this.#parts.logger.info('webhooks without a credential are absent', { paths: paths.join(','), hint });
   }
 
   noticed(notices: Rules['notices']): void {

@@ -3,8 +3,8 @@
 import type { Registry } from 'prom-client';
 import { Counter, Gauge } from 'prom-client';
 import { messageOf } from '../lib/error-message.ts';
+import { brief } from './brief.ts';
 import type { Logger } from './logger.ts';
-import { brief } from './reporter.ts';
 
 /** Why a term ended: `taken` by another replica, `expired`, or `released` by this one. */
 export type TermEnd = 'taken' | 'expired' | 'released';

@@ -8,7 +8,6 @@ import type { RetryCause } from '../api/stored-event.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/error-message.ts';
 import type { RelistCause } from '../lib/relist-cause.ts';
-import { clean, cut } from '../lib/text.ts';
 import { untilHint } from '../lib/until.ts';
 import type { BudgetState } from '../pipeline/budget.ts';
 import type { Ending } from '../pipeline/event-changes.ts';
@@ -17,9 +16,11 @@ import { isWriting } from '../pipeline/intent.ts';
 import type { GateCause } from '../pipeline/write-gates.ts';
 import { isGateCause } from '../pipeline/write-gates.ts';
 import type { Rejection } from '../sources/source.ts';
+import { brief } from './brief.ts';
 import { LabelBound, otherWords } from './label-bound.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
+import { RejectionLog } from './rejection-log.ts';
 
 /** What the reporter needs to know of an informer. */
 export interface InformerView {
@@ -40,7 +41,6 @@ export interface ReporterParts {
 const ownEvents = `${plural}.${group}`;
 /** Troubles remembered, so that each is told once. */
 const rememberedTroubles = 2_000;
-const maximumMessageCharacters = 300;
 /** A server that throttles lets some writes through: it is over when it has not asked to wait for so long. */
 const calmMs = 30_000;
 /** Of many that are in one line of the log. */
@@ -50,7 +50,8 @@ const mostInformers = 100;
 
 const hints: Readonly<Record<RetryCause, string>> = {
   unavailable: 'events wait in the queue and are written when the API server answers again',
-  throttled: 'the API server asks to write more slowly: lower writes.perSecond, or give this account a FlowSchema',
+  throttled:
+    'the API server, or what stands before it, asks to write more slowly; events wait in the queue: see who asks (docs/runbooks/ZenWatcherWriteFailures.md)',
   forbidden:
     'allow create, get, update, patch and delete on zenagentevents and zenagentevents/status in the namespace of the events',
   quota: 'raise the ResourceQuota of the namespace or remove resolved events',
@@ -61,6 +62,7 @@ const hints: Readonly<Record<RetryCause, string>> = {
 export class Reporter {
   readonly #parts: ReporterParts;
   readonly #told = new LRUCache<string, true>({ max: rememberedTroubles });
+  readonly #rejections: RejectionLog;
   readonly #informers = new Map<string, InformerView>();
   readonly #notLiveSinceMs = new Map<string, number>();
   readonly #lineResources = new LabelBound(mostInformers);
@@ -71,6 +73,7 @@ export class Reporter {
 
   constructor(parts: ReporterParts) {
     this.#parts = parts;
+    this.#rejections = new RejectionLog(parts.logger, this.#told);
   }
 
   /** Shows an informer in the metrics. */
@@ -142,20 +145,10 @@ export class Reporter {
     });
   }
 
-  /** An entry or a report could not be understood: told once per place and reason. */
+  /** An entry or a report could not be understood. */
   rejected(source: string, object: string, rejection: Rejection): void {
-    const { reason, place, message } = rejection;
-    this.#parts.metrics.rejections.inc({ source, reason });
-    const key = JSON.stringify([object, place, reason, message]);
-    if (this.#told.has(key)) return;
-    this.#told.set(key, true);
-    this.#parts.logger.warn('report rejected', {
-      source,
-      object: brief(object),
-      place: brief(place),
-      cause: reason,
-      reason: brief(message),
-    });
+    this.#parts.metrics.rejections.inc({ source, reason: rejection.reason });
+    this.#rejections.add(source, object, rejection);
   }
 
   /** `isMuted`: an annotation asks not to hear of the event. */
@@ -318,9 +311,4 @@ function eventFields(intent: Intent, facts: EventFacts) {
     namespace: facts.resourceNamespace,
     title: facts.title,
   };
-}
-
-/** Text of others in a log line: cleaned and short. */
-export function brief(text: string): string {
-  return cut(clean(text), maximumMessageCharacters);
 }

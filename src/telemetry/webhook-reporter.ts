@@ -1,8 +1,8 @@
 /** Says what happens at the webhook port: each kind of trouble once in a while, no line per request. */
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/error-message.ts';
+import { brief } from './brief.ts';
 import type { Logger } from './logger.ts';
-import { brief } from './reporter.ts';
 
 /** Troubles of senders by status, and what to do. */
 const hints: Readonly<Record<number, string>> = {
@@ -20,10 +20,19 @@ const ours = [429, 503];
 /** The same of the same path is not told again within this. */
 const silenceMs = 10 * 60_000;
 
+/** What it needs to know of a request that was answered. */
+interface Answered {
+  /** Its path without a token. */
+  readonly endpoint: string | undefined;
+  readonly status: number;
+  readonly sender?: string | undefined;
+  readonly reason?: string | undefined;
+}
+
 export class WebhookReporter {
   readonly #logger: Logger;
   readonly #clock: Clock;
-  /** `endpoint status` -> monotonic milliseconds when it was told. */
+  /** `endpoint status reason` -> monotonic milliseconds when it was told. */
   readonly #told = new Map<string, number>();
   /** Those of them that have not gone well since. */
   readonly #troubles = new Set<string>();
@@ -35,8 +44,8 @@ export class WebhookReporter {
     this.#clock = clock;
   }
 
-  /** A request was answered. `endpoint`: its path without a token. */
-  handled({ endpoint, status }: { readonly endpoint: string | undefined; readonly status: number }): void {
+  /** A request was answered. */
+  handled({ endpoint, status, sender, reason }: Answered): void {
     if (endpoint === undefined) return;
     if (status < 300) {
       this.#isFull = false;
@@ -47,12 +56,18 @@ export class WebhookReporter {
       return;
     }
     const hint = hints[status];
-    const key = `${endpoint} ${status}`;
+    const key = [endpoint, status, ...(reason === undefined ? [] : [reason])].join(' ');
     const now = this.#clock.monotonicMs();
     if (hint === undefined || now - (this.#told.get(key) ?? Number.NEGATIVE_INFINITY) < silenceMs) return;
     this.#told.set(key, now);
     if (ours.includes(status)) this.#troubles.add(key);
-    this.#logger.warn('requests to a webhook are refused', { endpoint, status, hint });
+    this.#logger.warn('requests to a webhook are refused', {
+      endpoint,
+      status,
+      ...(reason === undefined ? {} : { reason: brief(reason) }),
+      ...(sender === undefined ? {} : { sender }),
+      hint,
+    });
   }
 
   connectionRefused(most: number): void {
@@ -65,6 +80,7 @@ export class WebhookReporter {
   tokensChanged(
     source: string,
     { tokens, problems }: { readonly tokens: number; readonly problems: readonly string[] },
+    files: readonly string[],
   ): void {
     for (const problem of problems) {
       this.#logger.warn('a token of a webhook cannot be used', { source, reason: brief(problem) });
@@ -74,7 +90,7 @@ export class WebhookReporter {
         source,
         hint: 'put one into a file of webhooks.routes.<source>.tokenFiles',
       });
-    } else this.#logger.info('tokens of a webhook were read', { source, tokens });
+    } else this.#logger.info('tokens of a webhook were read', { source, tokens, files: files.join(',') });
   }
 
   /** undefined: the files are in use now. */

@@ -11,13 +11,22 @@ import { type DoctorOptions, runDoctor } from '../../src/cli/doctor.ts';
 import type { Check } from '../../src/cli/doctor-check.ts';
 import { addZenEventCommands } from '../../src/cli/zenevents.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { ApiProxy } from '../support/api-proxy.ts';
 import { Collector } from '../support/collector.ts';
-import { eventsPath } from '../support/crd.ts';
-import { linesOf, ready, received } from '../support/daemon.ts';
+import { crdFolder, eventsPath } from '../support/crd.ts';
+import { linesOf, logged, ready, received } from '../support/daemon.ts';
 import { changeRules, readRules } from '../support/daemon-account.ts';
-import { type Home, Stage } from '../support/stage.ts';
+import { definitionsIn, type Home, Stage } from '../support/stage.ts';
 import { until } from '../support/until.ts';
 import { putReport, vulnerabilities, vulnerabilityReport } from '../support/vulnerability-reports.ts';
+import { webhookPort } from '../support/webhook-runs.ts';
+import { alert, WebhookSender } from '../support/webhook-sender.ts';
+
+interface Schema {
+  readonly openAPIV3Schema: {
+    readonly properties: { readonly spec: { readonly properties: Record<string, unknown> } };
+  };
+}
 
 const crdName = 'zenagentevents.zen.kube-zen.io';
 
@@ -53,7 +62,8 @@ suite('doctor and zenevents in a cluster', () => {
     const stdout = new Collector();
     const code = await runDoctor(
       { output: 'json', kubeconfig: kubeconfig(), namespace: home.namespace, ...options },
-      { stdout, environment: {}, clock: { ...systemClock, now }, version: 'test', useColor: false },
+      // Whatever runs on this machine is not asked.
+      { stdout, environment: { METRICS_PORT: '1' }, clock: { ...systemClock, now }, version: 'test', useColor: false },
     );
     const checks = options.output === 'table' ? [] : (JSON.parse(stdout.text) as Check[]);
     const of = (name: string) => {
@@ -65,14 +75,21 @@ suite('doctor and zenevents in a cluster', () => {
   }
 
   test('finds nothing wrong where nothing is', async () => {
-    const { code, checks } = await examine();
+    const daemon = await stage.daemon(home);
+    await ready(daemon);
+    const { code, checks, of } = await examine({ metricsUrl: `http://127.0.0.1:${daemon.port}/metrics` });
     const bad = checks.filter(({ status }) => status !== 'ok');
     assert.deepEqual([code, bad], [0, []]);
     assert.deepEqual(
       checks.map(({ name }) => name),
-      ['configuration', 'server', 'clock', 'crd', 'permissions', 'tools', 'reports', 'budget', 'freshness', 'foreign'],
+      'configuration server clock crd permissions tools reports budget freshness foreign daemon'.split(' '),
     );
+    assert.match(of('crd').says, /is served, with the schema of this version$/);
+    const account = `system:serviceaccount:${home.namespace}:zen-watcher`;
+    assert.match(of('permissions').says, new RegExp(`^${account} may do all \\d+ things that are needed$`));
+    await stage.endBalanced(daemon);
     const { text } = await examine({ output: 'table' });
+    assert.match(text, /^skip {2}daemon +not looked at, since its \/metrics cannot be read: /m);
     assert.match(text, /^ok {4}server +Kubernetes 1\.\d+\.\d+, answers in \d+ ms$/m);
   });
 
@@ -89,7 +106,12 @@ suite('doctor and zenevents in a cluster', () => {
       details.some((line) => line.startsWith('list vulnerabilityreports.aquasecurity.github.io in the whole cluster')),
       details.join('\n'),
     );
-    assert.match(fix ?? '', /zen-watcher rbac/);
+    assert.match(
+      fix ?? '',
+      new RegExp(`^zen-watcher rbac --namespace ${home.namespace} -o yaml \\| kubectl apply -f - `),
+    );
+    assert.equal(denied.of('reports').status, 'skip');
+    assert.match(denied.of('reports').says, /; \d+ kinds could not be looked at$/);
     assert.match(denied.of('tools').details?.join('\n') ?? '', /vulnerabilityreports\.aquasecurity\.github\.io: 403/);
     // An admin asks for the account of the daemon.
     const account = { namespace: home.namespace, name: 'zen-watcher' };
@@ -104,6 +126,7 @@ suite('doctor and zenevents in a cluster', () => {
     const wrong = await examine({ kubeconfig: kubeconfig(undefined, 'nonsense') });
     assert.equal(wrong.code, 3);
     assert.match(wrong.of('server').says, /401/);
+    assert.match(wrong.of('budget').says, /^not looked at: the server cannot be asked$/);
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
@@ -142,6 +165,81 @@ suite('doctor and zenevents in a cluster', () => {
     assert.deepEqual(of('foreign').details, [`${home.namespace}/of-an-older-version`]);
     assert.match(of('budget').says, /^3 of 5000 events \(0 %\), 3 Active$/);
     await stage.endBalanced(daemon);
+  });
+
+  test('sees in the metrics of the daemon that writes are throttled and that a webhook refuses', async () => {
+    const place = await stage.home('throttled');
+    const tokens = join(stage.controlPlane.folder, `tokens-${randomUUID()}`);
+    writeFileSync(tokens, 'the-token-of-this-month');
+    const proxy = await ApiProxy.open(stage.controlPlane);
+    proxy.refuse = ({ method, path }) =>
+      method === 'POST' && path.includes('/zenagentevents')
+        ? { code: 429, headers: { 'retry-after': '1' }, message: 'too many requests' }
+        : undefined;
+    const webhooks = { host: '127.0.0.1', port: 0, routes: { falco: { tokenFiles: [tokens] } } };
+    const daemon = await stage.daemon(place, { config: { webhooks } }, proxy.url);
+    try {
+      await ready(daemon);
+      const sender = new WebhookSender(webhookPort(daemon), '/falco/webhook', { token: 'the-token-of-last-month' });
+      await sender.send(alert('Shell'));
+      await sender.close();
+      await logged(daemon, 'events cannot be written at the moment', { cause: 'throttled' });
+      const told = await logged(daemon, 'requests to a webhook are refused');
+      assert.deepEqual([told['reason'], told['sender']], ['the token is none of the configured ones', '127.0.0.1']);
+      const { code, of } = await examine({
+        namespace: place.namespace,
+        kubeconfig: stage.controlPlane.kubeconfigPath,
+        metricsUrl: `http://127.0.0.1:${daemon.port}/metrics`,
+      });
+      assert.equal(code, 3);
+      const { status, details = [] } = of('daemon');
+      assert.equal(status, 'fail');
+      assert.match(details[0] ?? '', /^\/falco\/webhook: 1 of 1 requests were answered 401 .*WebhooksRejected\.md$/);
+      assert.match(details[1] ?? '', /^writes were throttled \(429\) and tried again: \d+ times .*WriteFailures\.md$/);
+    } finally {
+      proxy.passAll();
+      await stage.endBalanced(daemon);
+      await proxy.close();
+    }
+  });
+
+  test('tells a tool whose API is down from one that is not there, and an older CRD from ours', async () => {
+    const [group, version] = ['spdx.softwarecomposition.kubescape.io', 'v1beta1'];
+    const path = '/apis/apiregistration.k8s.io/v1/apiservices';
+    await stage.must(201, 'POST', path, {
+      metadata: { name: `${version}.${group}` },
+      spec: {
+        group,
+        version,
+        groupPriorityMinimum: 1000,
+        versionPriority: 10,
+        service: { namespace: team, name: 'nobody', port: 443 },
+      },
+    });
+    const [ours] = definitionsIn(crdFolder);
+    const older = structuredClone(ours) as unknown as { spec: { versions: [{ schema: Schema }] } };
+    delete older.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties['origin'];
+    await stage.apply(`/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${crdName}`, older);
+    const seen = await until('both to be seen', async () => {
+      const result = await examine();
+      const isDown = result.of('tools').status === 'fail';
+      return isDown && result.of('crd').status === 'warn' ? result : undefined;
+    });
+    const { details = [], fix } = seen.of('tools');
+    assert.equal(
+      details[0],
+      `kubescape: vulnerabilitymanifests.${group}: the API behind ${group}/${version} does not answer`,
+    );
+    assert.ok(details.includes('kubescape: cannot be read'), details.join('\n'));
+    assert.equal(fix, `kubectl describe apiservice ${version}.${group}`);
+    assert.deepEqual(seen.of('crd').details, ['spec.origin: is missing in it']);
+    assert.match(seen.of('crd').fix ?? '', /^kubectl apply --server-side -f crds\//);
+    await stage.must(200, 'DELETE', `${path}/${version}.${group}`);
+    await stage.define(...definitionsIn(crdFolder));
+    await until('all to be well', async () => {
+      const { of } = await examine();
+      return of('tools').status === 'ok' && of('crd').status === 'ok';
+    });
   });
 
   test('zenevents: summary, top and tail', async () => {
@@ -199,6 +297,11 @@ suite('doctor and zenevents in a cluster', () => {
     assert.equal(code, 3);
     assert.equal(of('crd').says, `${crdName} is not served`);
     assert.match(of('crd').fix ?? '', /kubectl apply/);
-    assert.equal(of('events').status, 'fail');
+    for (const name of ['budget', 'freshness', 'foreign']) {
+      assert.deepEqual(
+        [of(name).status, of(name).says],
+        ['skip', 'not looked at: the CRD of the events is not served'],
+      );
+    }
   });
 });

@@ -1,6 +1,7 @@
 /** What the log says of troubles: when they begin and when they end, and what to do. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sources } from '../../src/sources/registry.ts';
 import { createMetrics, type Gauges } from '../../src/telemetry/metrics.ts';
 import { Reporter } from '../../src/telemetry/reporter.ts';
@@ -27,7 +28,7 @@ suite('the log of troubles', () => {
       reporter.ended(intent, { kind: 'unchanged' } as never, 0);
     }
     assert.equal(lines.length, 1);
-    assert.match(lines[0] ?? '', /cannot be written.*throttled.*writes\.perSecond/);
+    assert.match(lines[0] ?? '', /cannot be written.*throttled.*see who asks/);
     clock.nowMs += 30_000;
     reporter.ended(intent, { kind: 'unchanged' } as never, 0);
     reporter.ended(intent, { kind: 'unchanged' } as never, 0);
@@ -39,6 +40,43 @@ suite('the log of troubles', () => {
     reporter.delayed('unavailable', 'no answer');
     reporter.ended(intent, { kind: 'unchanged' } as never, 0);
     assert.deepEqual(lines.slice(1), ['events are written again {"causes":"unavailable"}']);
+  });
+
+  test('a report with 9,000 broken entries is five lines and one with how many more; read again, none', async () => {
+    const { reporter, lines } = reporting();
+    const object = 'aquasecurity.github.io|VulnerabilityReport|shop|web';
+    const read = async (entries: number, name = object) => {
+      lines.length = 0;
+      for (let index = 0; index < entries; index += 1) {
+        const place = `.report.vulnerabilities[${index}]`;
+        reporter.rejected('trivy', name, { reason: 'malformed', place, message: 'expected an object' });
+      }
+      await nextTurn();
+      return [...lines];
+    };
+    const told = await read(9_000);
+    assert.equal(told.length, 6);
+    assert.equal(
+      told[0],
+      `report rejected ${JSON.stringify({
+        source: 'trivy',
+        object,
+        place: '.report.vulnerabilities[0]',
+        cause: 'malformed',
+        reason: 'expected an object',
+        look: 'kubectl get VulnerabilityReport.aquasecurity.github.io -n shop web -o yaml',
+      })}`,
+    );
+    assert.equal(
+      told[5],
+      `more of the report was rejected ${JSON.stringify({ source: 'trivy', object, more: 8_995 })}`,
+    );
+    assert.deepEqual(await read(9_000), []);
+    assert.equal((await read(9_001)).length, 6, 'it is another report now');
+    assert.equal((await read(2, 'webhook of falco')).length, 2);
+    assert.ok(!lines[0]?.includes('kubectl'), 'what was sent cannot be looked at');
+    assert.deepEqual(await read(2, 'webhook of falco'), []);
+    assert.equal((await read(3, 'webhook of falco')).length, 1, 'the third is new');
   });
 
   test('that the own CRD is absent is a warning with what to do; that of a tool is none', () => {

@@ -187,6 +187,13 @@ suite('webhook server: who is let in', () => {
     }
     assert.equal(await codes('/tool/webhook/wrong-token-wrong-token-wrong'), 401);
     assert.equal(taken.length, 4, 'a stranger was let in');
+    const refusals = handled.filter(({ status }) => status === 401);
+    const [none, wrong] = ['no bearer token was sent', 'the token is none of the configured ones'];
+    assert.deepEqual(
+      refusals.map(({ reason }) => reason),
+      [none, wrong, wrong, none, none, wrong, wrong],
+    );
+    assert.deepEqual([...new Set(refusals.map(({ sender }) => sender))], ['127.0.0.1']);
     // Not even a wrong token gets into a metric.
     assert.deepEqual([...new Set(handled.map(({ endpoint }) => endpoint))].sort(), [
       '/tool/webhook',
