@@ -5,6 +5,7 @@
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Registry } from 'prom-client';
 import { leaderLease, shardLeases, slotLeases } from './config/access.ts';
+import { waitSecondsOf } from './config/leader-election-schema.ts';
 import type { Config } from './config/schema.ts';
 import type { KubeClientOptions } from './kube/client.ts';
 import { KubeClient } from './kube/client.ts';
@@ -100,7 +101,7 @@ class Election implements Leadership {
     const { namespace } = config.events;
     this.#parts = parts;
     const timing: LeaseTiming = {
-      leaseSeconds: leaderElection.leaseSeconds,
+      waitSeconds: waitSecondsOf(leaderElection),
       renewDeadlineMs: leaderElection.renewDeadlineSeconds * 1000,
       retryMs: leaderElection.retrySeconds * 1000,
     };

@@ -80,9 +80,9 @@ export const descriptions: Readonly<Record<string, string>> = {
   'leaderElection.replicas': 'The most replicas at a time, also during a rollout: each has a Lease of its own.',
   'leaderElection.shards':
     'Into so many parts, by namespace, the work is divided, each with a leader of its own. The same for all replicas.',
-  'leaderElection.leaseSeconds': 'So long nobody takes over from a leader that says nothing.',
+  'leaderElection.leaseSeconds': 'So long after a leader died, at most, another one has its Lease (replicas.md).',
   'leaderElection.renewDeadlineSeconds':
-    'So long after it last asked for its Lease a leader writes; less than the lease.',
+    'So long after it last asked for its Lease a leader writes. Others wait a fifth longer, within the lease.',
   'leaderElection.retrySeconds': 'Between two attempts to get or keep it; less than the deadline.',
   lifecycle: 'How findings end (lifecycle.md).',
   'lifecycle.unverifiedDays': 'How long a finding that is not fresh stays Active before it is resolved as unverified.',

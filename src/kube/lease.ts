@@ -1,10 +1,11 @@
 /**
  * One Lease and our part in it, by the rules of client-go's leader election:
  *
- *  1. A Lease of another is free once it was not seen to change for its duration, by our monotonic clock from the moment
- *     when we saw it change last. Times that others wrote are never compared with ours.
+ *  1. A Lease of another is free once it was not seen to change for the duration that stands on it, by our monotonic clock
+ *     from the moment when we saw it change last. Times that others wrote are never compared with ours.
  *  2. It is ours from a write that succeeded until the renew deadline, counted from the start of that request. The deadline
- *     is shorter than the duration, so it is over for us before anybody else may take it, however slow the server was.
+ *     is shorter than the duration that we write, so it is over for us before anybody else may take it, however slow the
+ *     server was, and whatever the others are configured to.
  *  3. Once over it stays over: an answer that comes later begins a new term, and whoever fenced a write meanwhile is told.
  *  4. Every write carries the version that it was decided on; of two who try, the server takes one.
  *
@@ -17,11 +18,11 @@ import type { LeaseRecord, LeaseStore, StoredLease } from './lease-store.ts';
 
 /** Limits in time. */
 export interface LeaseTiming {
-  /** How long the others wait after they saw it change last. Whole seconds, as the Lease has them. */
-  readonly leaseSeconds: number;
+  /** How long the others wait after they saw it change last: what our Lease says. Whole seconds, as it has them. */
+  readonly waitSeconds: number;
   /** How long it is ours after the start of the last request that renewed it. */
   readonly renewDeadlineMs: number;
-  /** Between two attempts; jittered by a fifth for those who do not hold it. */
+  /** Between two attempts; up to a fifth less for those who do not hold it. */
   readonly retryMs: number;
 }
 
@@ -41,10 +42,15 @@ export interface LeaseParts {
   lost?(end: LeaseEnd): void;
   /** An attempt to get or renew it failed for another reason than that somebody was faster. */
   failed?(error: unknown): void;
-  /** Whether it is to be taken, which has been free for so long. Absent: always. */
-  wants?(freeMs: number): boolean;
+  /**
+   * For how long it is left to others once it is free; Infinity: it is not to be taken now. Absent: not at all.
+   * `isRunOut`: its holder did not give it back, so nobody did its work for a while.
+   */
+  patienceMs?(isRunOut: boolean): number;
   /** What is said on it besides at each renewal. */
   notes?(): Readonly<Record<string, string>>;
+  /** Waits between attempts, or until the signal aborts. Absent: by the timers of the process. */
+  readonly pause?: typeof paused;
 }
 
 /** A record may say anything; no term that we know of is longer. */
@@ -67,9 +73,9 @@ export class Lease {
   #running: Promise<void> | undefined;
 
   constructor(parts: LeaseParts) {
-    const { leaseSeconds, renewDeadlineMs, retryMs } = parts.timing;
-    if (!(retryMs < renewDeadlineMs && renewDeadlineMs < leaseSeconds * 1000)) {
-      throw new RangeError(`it must be retry < renew deadline < lease, got ${JSON.stringify(parts.timing)}`);
+    const { waitSeconds, renewDeadlineMs, retryMs } = parts.timing;
+    if (!(retryMs < renewDeadlineMs && renewDeadlineMs < waitSeconds * 1000)) {
+      throw new RangeError(`it must be retry < renew deadline < wait, got ${JSON.stringify(parts.timing)}`);
     }
     this.#parts = parts;
   }
@@ -87,9 +93,13 @@ export class Lease {
   /** Who holds it at the moment, as far as can be seen; undefined: nobody. */
   get holder(): string | undefined {
     if (this.isHeld) return this.#parts.identity;
-    const record = this.#known?.record;
-    if (record === undefined || record.holderIdentity === this.#parts.identity) return undefined;
-    return this.#isFree(record) ? undefined : record.holderIdentity;
+    return this.freeInMs > 0 ? this.#known?.record.holderIdentity : undefined;
+  }
+
+  /** Until it is free, as far as can be seen, if it does not change before; 0: nobody else holds it. */
+  get freeInMs(): number {
+    if (!this.#isOfAnother) return 0;
+    return Math.max(0, this.#observedAtMs + this.#waitMs - this.#parts.clock.monotonicMs());
   }
 
   /** Whether what was last read or written of it is all that we know to have happened. */
@@ -139,8 +149,8 @@ export class Lease {
     const { store, clock, name } = this.#parts;
     try {
       if (!this.isHeld || !this.#isKnown) await this.#read();
-      if (this.#isStopping || (this.#known !== undefined && !this.#isFree(this.#known.record))) return;
-      if (!this.#isHeld && !this.#isWanted()) return;
+      if (this.#isStopping || this.freeInMs > 0) return;
+      if (!this.#isHeld && this.#wantedInMs() > 0) return;
       const startedMs = clock.monotonicMs();
       const startedAt = clock.now();
       this.#isKnown = false;
@@ -159,19 +169,20 @@ export class Lease {
       await this.attempt();
       if (this.#isStopping) return;
       const pause = new AbortController();
-      await Promise.race([woken, paused(this.#pauseMs(), pause.signal)]);
+      await Promise.race([woken, (this.#parts.pause ?? paused)(this.#nextAttemptMs(), pause.signal)]);
       pause.abort();
     }
   }
 
-  /** Until the next attempt: at once when a Lease of another is free, if it does not change before. */
-  #pauseMs(): number {
+  /** Until the next attempt: when a Lease of another is to be taken, if it does not change before. */
+  #nextAttemptMs(): number {
     const { timing, random } = this.#parts;
     if (this.isHeld) return timing.retryMs;
-    const retryMs = timing.retryMs * (1 + random() / 5);
-    const record = this.#known?.record;
-    if (record === undefined || record.holderIdentity === '') return retryMs;
-    return Math.max(timing.retryMs / 20, Math.min(retryMs, this.#freeInMs(record)));
+    const retryMs = timing.retryMs * (1 - random() / 5);
+    if (!this.#isOfAnother) return retryMs;
+    const wantedInMs = this.#wantedInMs();
+    // What is wanted now was tried for in vain just before.
+    return wantedInMs <= 0 ? timing.retryMs / 8 : Math.min(retryMs, wantedInMs);
   }
 
   async #read(): Promise<void> {
@@ -191,26 +202,24 @@ export class Lease {
     this.#observedAtMs = this.#parts.clock.monotonicMs();
   }
 
-  #isFree(record: LeaseRecord): boolean {
-    return (
-      record.holderIdentity === '' || record.holderIdentity === this.#parts.identity || this.#freeInMs(record) <= 0
-    );
+  /** Whether the last word on it is another's who did not give it back. */
+  get #isOfAnother(): boolean {
+    const { holderIdentity = '' } = this.#known?.record ?? {};
+    return holderIdentity !== '' && holderIdentity !== this.#parts.identity;
   }
 
-  #isWanted(): boolean {
-    const { clock, wants } = this.#parts;
-    if (wants === undefined) return true;
-    const record = this.#known?.record;
-    const isTaken = record !== undefined && record.holderIdentity !== '';
-    const freeMs = isTaken ? -this.#freeInMs(record) : clock.monotonicMs() - this.#observedAtMs;
-    return wants(Math.max(0, freeMs));
+  /** Until it is to be taken, if nobody else does: 0 or less is now, Infinity is not in sight. */
+  #wantedInMs(): number {
+    const { clock, patienceMs } = this.#parts;
+    const isRunOut = this.#isOfAnother;
+    const freeSinceMs = this.#observedAtMs + (isRunOut ? this.#waitMs : 0);
+    return freeSinceMs + (patienceMs?.(isRunOut) ?? 0) - clock.monotonicMs();
   }
 
-  #freeInMs({ leaseDurationSeconds }: LeaseRecord): number {
-    const { clock, timing } = this.#parts;
-    const isSaid = leaseDurationSeconds > 0 && leaseDurationSeconds <= longestLeaseSeconds;
-    const seconds = isSaid ? leaseDurationSeconds : timing.leaseSeconds;
-    return this.#observedAtMs + seconds * 1000 - clock.monotonicMs();
+  /** How long its holder wants others to wait. */
+  get #waitMs(): number {
+    const said = this.#known?.record.leaseDurationSeconds ?? 0;
+    return 1000 * (said > 0 && said <= longestLeaseSeconds ? said : this.#parts.timing.waitSeconds);
   }
 
   #renewal(now: Date): LeaseRecord {
@@ -221,7 +230,7 @@ export class Lease {
     return {
       ...(notes === undefined ? {} : { notes }),
       holderIdentity: identity,
-      leaseDurationSeconds: timing.leaseSeconds,
+      leaseDurationSeconds: timing.waitSeconds,
       acquireTime: isOurs && before.acquireTime !== '' ? before.acquireTime : microTime(now),
       renewTime: microTime(now),
       leaseTransitions: before === undefined ? 0 : before.leaseTransitions + (isOurs ? 0 : 1),

@@ -2,7 +2,7 @@
  * Who leads in which shard: each has a Lease. Replicas share them evenly, and none is left alone:
  *
  *  - A free Lease is taken at once by whoever reads the shard already, a little later by whoever leads in fewer shards than
- *    its share, and a little later still by anybody.
+ *    its share, and a little later still by anybody: at most a quarter of a retry, where its leader died.
  *  - A replica that leads in two shards fewer than another one reads one of that one's shards beside its own. When it has
  *    read it, it says so on its slot, and the other one gives the Lease back. So nothing stops while it reads.
  */
@@ -11,7 +11,7 @@ import { Lease } from './lease.ts';
 import type { Slots } from './slots.ts';
 
 export interface ShardLeasesParts
-  extends Omit<LeaseParts, 'name' | 'acquired' | 'lost' | 'wants' | 'notes' | 'failed'> {
+  extends Omit<LeaseParts, 'name' | 'acquired' | 'lost' | 'patienceMs' | 'notes' | 'failed'> {
   /** By number of the shard. */
   readonly names: readonly string[];
   readonly slots: Pick<Slots, 'own' | 'others' | 'members' | 'isUndisputed'>;
@@ -40,7 +40,7 @@ export class ShardLeases {
         new Lease({
           ...parts,
           name,
-          wants: (freeMs) => this.#wants(shard, freeMs),
+          patienceMs: (isRunOut) => this.#patienceMs(shard, isRunOut),
           notes: () => ({ shards: String(parts.names.length) }),
           acquired: () => parts.acquired(shard),
           lost: (end) => parts.lost(shard, end),
@@ -112,17 +112,19 @@ export class ShardLeases {
     await this.#leases[shard]?.giveBack();
   }
 
-  #wants(shard: number, freeMs: number): boolean {
+  /** For how long a free Lease is left to others. Where nobody leads in the shard any more, that is short. */
+  #patienceMs(shard: number, isRunOut: boolean): number {
     const { slots, timing, clock, names } = this.#parts;
-    if (!slots.isUndisputed) return false;
-    if (names.length === 1) return true;
+    if (!slots.isUndisputed) return Number.POSITIVE_INFINITY;
+    if (names.length === 1) return 0;
     const givenMs = clock.monotonicMs() - (this.#givenAtMs.get(shard) ?? Number.NEGATIVE_INFINITY);
-    if (givenMs < timing.leaseSeconds * 1000) return false;
+    if (givenMs < timing.waitSeconds * 1000) return Number.POSITIVE_INFINITY;
     const own = slots.own ?? 0;
     const isOurs = this.#parts.isWarm(shard) || shard === own % names.length;
     const mine = this.held.length;
-    if (isOurs && mine <= this.#share) return true;
-    return freeMs >= (mine < this.#share ? timing.retryMs / 2 : timing.retryMs);
+    if (isOurs && mine <= this.#share) return 0;
+    const longestMs = isRunOut ? timing.retryMs / 4 : timing.retryMs;
+    return mine < this.#share ? longestMs / 2 : longestMs;
   }
 
   /** As many may each replica lead in. */

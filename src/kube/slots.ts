@@ -11,7 +11,7 @@ import { paused } from './abort.ts';
 import type { LeaseParts } from './lease.ts';
 import { Lease } from './lease.ts';
 
-export interface SlotsParts extends Omit<LeaseParts, 'name' | 'acquired' | 'lost' | 'wants' | 'notes'> {
+export interface SlotsParts extends Omit<LeaseParts, 'name' | 'acquired' | 'lost' | 'patienceMs' | 'notes'> {
   /** Their Leases: as many as there can be replicas at a time, also during a rollout. */
   readonly names: readonly string[];
   /** Into how many shards this replica divides the work; 1 where nothing is said. */
@@ -33,8 +33,8 @@ export interface Member {
   readonly notes: Readonly<Record<string, string>>;
 }
 
-/** Two of them may fail until a slot is lost. */
-const roundsInALease = 4;
+/** One of them may fail, and mostly two, until a slot is lost. */
+const roundsInATerm = 3;
 const waiting = 'waiting';
 
 export class Slots {
@@ -138,11 +138,19 @@ export class Slots {
       this.#isSoon = false;
       await this.round();
       if (signal.aborted || this.#isSoon) continue;
-      const { timing, random } = this.#parts;
       const pause = new AbortController();
       this.#wake = () => pause.abort();
-      await paused((timing.leaseSeconds * 1000 * (1 + random() / 5)) / roundsInALease, pause.signal);
+      await (this.#parts.pause ?? paused)(this.#nextRoundMs(), pause.signal);
     }
+  }
+
+  /** Who has no slot, or waits for another division to end, looks as often as at any Lease that it wants. */
+  #nextRoundMs(): number {
+    const { timing, random } = this.#parts;
+    const share = 1 - random() / 5;
+    if (this.own !== undefined && this.isUndisputed) return (timing.renewDeadlineMs * share) / roundsInATerm;
+    const freeInMs = [...this.#leases, ...this.#foreign].map((lease) => lease.freeInMs).filter((inMs) => inMs > 0);
+    return Math.min(timing.retryMs * share, ...freeInMs);
   }
 
   /** Says our number, then looks whether anybody says another one. */

@@ -26,6 +26,10 @@ const rounds = 3;
 const leastBytes = 40_000;
 /** As many are new once, for who writes. */
 const added = 120;
+/** So often a replica is killed. */
+const kills = 4;
+/** What is configured where nothing is said. */
+const leaseSeconds = 15;
 
 /** What one division came to, each figure by replica. */
 interface Outcome {
@@ -38,7 +42,7 @@ interface Outcome {
   readonly received: readonly number[];
   readonly resident: readonly number[];
   readonly written: readonly number[];
-  readonly followedMs: number | undefined;
+  readonly followedMs: readonly number[];
 }
 
 export async function measureShards(cluster: BenchCluster, log: (line: string) => void): Promise<Figure[]> {
@@ -56,7 +60,7 @@ export async function measureShards(cluster: BenchCluster, log: (line: string) =
     writesInVain += after.creates + after.others - before.creates - before.others;
     const resident = replicas.map(({ pid }) => residentMegabytes(pid).now);
     const written = await writeSome(cluster, replicas, outcomes.length);
-    const followedMs = shards === 2 ? await followed(replicas) : undefined;
+    const followedMs = shards === 2 ? await followed(cluster, replicas, log) : [];
     await Promise.all(replicas.map((replica) => replica.stop().catch(() => null)));
     const there = reports + outcomes.length * added;
     outcomes.push({ shards, reports: there, ...cpu, resident, written, followedMs });
@@ -68,6 +72,7 @@ function figuresOf(outcomes: readonly Outcome[], writesInVain: number): Figure[]
   const [one, two, four] = outcomes;
   const rate = (of: Outcome | undefined) => (of === undefined ? Number.NaN : of.reports / of.meanCpu);
   const ratio = (other: Outcome | undefined) => rate(other) / rate(one);
+  const longestMs = Math.max(...(two?.followedMs ?? []));
   const words = ({ shards, reports: there, meanCpu, mostCpu, received, resident, written }: Outcome) =>
     `${shards}: ${there} reports, ${meanCpu.toFixed(2)} CPU s a replica (most ${mostCpu.toFixed(2)}), ${listed(received, 1)} MB received, ` +
     `${listed(resident, 0)} MB resident, ${listed(written, 0)} events written`;
@@ -91,11 +96,12 @@ function figuresOf(outcomes: readonly Outcome[], writesInVain: number): Figure[]
     },
     {
       id: 'P8.follow',
-      value: rounded((two?.followedMs ?? Number.NaN) / 1000, 1),
-      unit: 's from SIGKILL until another replica led in the shard, with a lease of 15 s',
+      value: rounded(longestMs / 1000, 1),
+      unit: `s from SIGKILL until another replica led in the shard and had its events listed, lease ${leaseSeconds} s, the longest of ${kills}`,
       ratio: null,
-      goal: 'within the lease and one retry of 2 s, and the time of listing the shard',
-      ok: (two?.followedMs ?? Number.NaN) < 20_000,
+      goal: 'within the lease time',
+      ok: longestMs > 0 && longestMs < leaseSeconds * 1000,
+      note: `${listed(two?.followedMs.map((ms) => ms / 1000) ?? [], 1)} s`,
     },
   ];
 }
@@ -116,12 +122,18 @@ async function put(cluster: BenchCluster, index: number, scan: number): Promise<
 
 /** One for each shard, one after the other, so that each is there before the next one looks. */
 async function startReplicas(cluster: BenchCluster, shards: number): Promise<Running[]> {
-  const config = configOf(shards, 0);
-  const replicas = Array.from({ length: shards }, (_, replica) =>
-    startWatcher(cluster, eventNamespace, { config, name: `p8-${shards}-${replica}` }),
-  );
-  await until(async () => (await Promise.all(replicas.map(ledBy))).every((led) => led === 1));
+  const replicas = Array.from({ length: shards }, (_, replica) => startReplica(cluster, shards, replica));
+  await untilOneEach(replicas);
   return replicas;
+}
+
+function startReplica(cluster: BenchCluster, shards: number, replica: number): Running {
+  return startWatcher(cluster, eventNamespace, { config: configOf(shards, 0), name: `p8-${shards}-${replica}` });
+}
+
+/** Waits until each leads in one shard. */
+async function untilOneEach(replicas: readonly Running[]): Promise<void> {
+  await until(async () => (await Promise.all(replicas.map(ledBy))).every((led) => led === 1));
 }
 
 /** `round`: rules that change nothing, for something that is not there. */
@@ -176,12 +188,25 @@ async function writeSome(cluster: BenchCluster, replicas: readonly Running[], ba
   return now.map((written, at) => written - (before[at] ?? 0));
 }
 
-async function followed([survivor, killed]: readonly Running[]): Promise<number> {
-  if (survivor === undefined || killed === undefined) throw new Error('there are no two replicas');
-  const begin = performance.now();
-  process.kill(killed.pid, 'SIGKILL');
-  await until(async () => (await ledBy(survivor)) === 2);
-  return performance.now() - begin;
+/** The second one is killed and started again, some times: how long it took until the first one led in both shards. */
+async function followed(cluster: BenchCluster, replicas: Running[], log: (line: string) => void): Promise<number[]> {
+  const [survivor] = replicas;
+  if (survivor === undefined) throw new Error('there are no replicas');
+  const times: number[] = [];
+  while (times.length < kills) {
+    const killed = replicas.pop();
+    if (killed === undefined || killed === survivor) throw new Error('there are no two replicas');
+    // At any moment between two renewals.
+    await sleep(Math.random() * 2_000);
+    const begin = performance.now();
+    process.kill(killed.pid, 'SIGKILL');
+    await until(async () => (await ledBy(survivor)) === 2);
+    times.push(performance.now() - begin);
+    log(`P8 followed after ${listed(times.slice(-1), 0)} ms`);
+    replicas.push(startReplica(cluster, 2, 1));
+    await untilOneEach(replicas);
+  }
+  return times;
 }
 
 const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);

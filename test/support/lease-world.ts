@@ -1,13 +1,15 @@
 /** Leases on a model of the server, and replicas each with clocks of its own. */
 
 import { KubeError } from '../../src/kube/kube-error.ts';
-import type { LeaseEnd, LeaseTiming } from '../../src/kube/lease.ts';
+import type { LeaseEnd, LeaseParts, LeaseTiming } from '../../src/kube/lease.ts';
 import { Lease } from '../../src/kube/lease.ts';
 import type { LeaseRecord, LeaseStore, StoredLease } from '../../src/kube/lease-store.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { messageOf } from '../../src/lib/error-message.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import type { VirtualTime } from './virtual-time.ts';
 
-export const leaseTiming: LeaseTiming = { leaseSeconds: 15, renewDeadlineMs: 10_000, retryMs: 2_000 };
+export const leaseTiming: LeaseTiming = { waitSeconds: 12, renewDeadlineMs: 10_000, retryMs: 2_000 };
 
 /** What happens to requests: `lost` took effect but is answered by nobody. */
 export type Fault = 'fail' | 'lost' | undefined;
@@ -18,6 +20,12 @@ export class LeaseServer {
   reads = 0;
   #version = 0;
   readonly #stored = new Map<string, StoredLease>();
+  readonly #watchers: { readonly name: string; readonly changed: () => void }[] = [];
+
+  /** Calls back at each change of the Lease. */
+  watch(name: string, changed: () => void): void {
+    this.#watchers.push({ name, changed });
+  }
 
   get(name: string): LeaseRecord | undefined {
     return this.#stored.get(name)?.record;
@@ -29,6 +37,7 @@ export class LeaseServer {
     const empty = { holderIdentity: '', leaseDurationSeconds: 0, acquireTime: '', renewTime: '', leaseTransitions: 0 };
     const object = { metadata: { name, resourceVersion: String(this.#version) } };
     this.#stored.set(name, { object, record: { ...empty, ...this.get(name), ...record } });
+    for (const watcher of this.#watchers) if (watcher.name === name) watcher.changed();
   }
 
   read(name: string): StoredLease | undefined {
@@ -107,5 +116,84 @@ export class LeaseReplica {
     const answer = request();
     if (this.fault === 'lost') throw new KubeError({ status: 0, reason: 'NoAnswer', message: 'answer lost' });
     return answer;
+  }
+}
+
+/** Of a host in virtual time. */
+export interface HostParts {
+  readonly time: VirtualTime;
+  /** How fast its clocks run. */
+  readonly rate: number;
+  readonly random: SeededRandom;
+  /** Milliseconds that a request or its answer, or the news of a change, is on its way. */
+  readonly latency: () => number;
+}
+
+/** A process in virtual time, for the real loops of Leases. */
+export class LeaseHost {
+  #state: 'alive' | 'killed' | 'cut off' = 'alive';
+  readonly #ended = Promise.withResolvers<void>();
+  readonly parts: Pick<LeaseParts, 'identity' | 'store' | 'clock' | 'random' | 'pause'>;
+  readonly #server: LeaseServer;
+  readonly #host: HostParts;
+
+  constructor(server: LeaseServer, identity: string, host: HostParts) {
+    const { time, rate, random } = host;
+    this.#server = server;
+    this.#host = host;
+    this.parts = {
+      identity,
+      clock: time.clockOf(rate, random.next() * 1e9),
+      random: () => random.next(),
+      store: {
+        read: (name) => this.#asked(() => server.read(name)),
+        write: (name, record, current) => this.#asked(() => server.write(name, record, current)),
+      },
+      pause: async (milliseconds, signal) => {
+        await time.pause(milliseconds / rate, signal);
+        await this.#stillAlive();
+      },
+    };
+  }
+
+  /** Nothing runs on; what it sent arrives. */
+  kill(): void {
+    this.#state = 'killed';
+  }
+
+  /** It runs on, and nothing that it sends from now on arrives. */
+  cutOff(): void {
+    this.#state = 'cut off';
+  }
+
+  /** What is left of it goes on, so that it can be stopped. */
+  end(): void {
+    this.#state = 'alive';
+    this.#ended.resolve();
+  }
+
+  /** Calls back soon after each change of the Lease. */
+  watch(name: string, changed: () => void): void {
+    const { time, latency } = this.#host;
+    this.#server.watch(
+      name,
+      () => void time.pause(latency()).then(() => (this.#state === 'alive' ? changed() : undefined)),
+    );
+  }
+
+  async #asked<Answer>(request: () => Answer): Promise<Answer> {
+    const { time, latency } = this.#host;
+    await this.#stillAlive();
+    if (this.#state === 'cut off') throw new KubeError({ status: 0, reason: 'NoAnswer', message: 'no answer' });
+    await time.pause(latency());
+    const answer = request();
+    await time.pause(latency());
+    await this.#stillAlive();
+    return answer;
+  }
+
+  /** Of a killed process nothing goes on. */
+  #stillAlive(): Promise<void> {
+    return this.#state === 'killed' ? this.#ended.promise : Promise.resolve();
   }
 }

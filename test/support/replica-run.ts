@@ -52,7 +52,7 @@ export interface ReplicaRunFigures {
 }
 
 /** Short, so that a test does not wait for it; the same proportions as in the product. */
-export const election = { enabled: true, replicas: 4, leaseSeconds: 3, renewDeadlineSeconds: 2, retrySeconds: 0.4 };
+export const election = { enabled: true, replicas: 4, leaseSeconds: 4, renewDeadlineSeconds: 2.5, retrySeconds: 0.4 };
 
 export const replicaSettings: DaemonSettings = {
   config: { budget: { events: 1_000_000 }, leaderElection: election },

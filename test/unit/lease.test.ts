@@ -25,7 +25,7 @@ suite('lease', () => {
     assert.deepEqual([a.isHeld, b.isHeld, a.holder, b.holder], [true, false, 'first', 'first']);
     assert.deepEqual(server.get('leader'), {
       holderIdentity: 'first',
-      leaseDurationSeconds: 15,
+      leaseDurationSeconds: 12,
       acquireTime: '2026-01-01T00:00:00.000000Z',
       renewTime: '2026-01-01T00:00:00.000000Z',
       leaseTransitions: 0,
@@ -69,7 +69,7 @@ suite('lease', () => {
     assert.equal(a.isHeld, false);
     assert.deepEqual(first.events, ['acquired', 'expired']);
     await b.attempt();
-    pass(4_999);
+    pass(1_999);
     await b.attempt();
     assert.equal(b.isHeld, false);
     pass(1);
@@ -86,7 +86,7 @@ suite('lease', () => {
     pass(60_000);
     await b.attempt();
     assert.equal(b.isHeld, false);
-    pass(14_999);
+    pass(11_999);
     await b.attempt();
     assert.equal(b.isHeld, false);
     pass(1);
@@ -164,10 +164,10 @@ suite('lease', () => {
     const { first, second, a, b } = world();
     await a.attempt();
     await b.attempt();
-    second.pass(15_000);
+    second.pass(12_000);
     await b.attempt();
     assert.equal(b.isHeld, true);
-    first.pass(15_000);
+    first.pass(12_000);
     assert.equal(a.isHeld, false);
     await a.attempt();
     assert.deepEqual([a.isHeld, a.holder], [false, 'second']);
@@ -291,7 +291,7 @@ suite('lease', () => {
       const { server, a, pass } = world();
       server.force('leader', { holderIdentity: 'odd', leaseDurationSeconds });
       await a.attempt();
-      pass(14_999);
+      pass(11_999);
       await a.attempt();
       assert.equal(a.isHeld, false);
       pass(1);
@@ -303,14 +303,14 @@ suite('lease', () => {
 
   test('times that make no sense are refused at the start', () => {
     const replica = new LeaseReplica(new LeaseServer(), 'a');
-    for (const wrong of [{ renewDeadlineMs: 15_000 }, { retryMs: 10_000 }, { leaseSeconds: Number.NaN }]) {
-      assert.throws(() => replica.lease('leader', { ...leaseTiming, ...wrong }), /retry < renew deadline < lease/);
+    for (const wrong of [{ renewDeadlineMs: 12_000 }, { retryMs: 10_000 }, { waitSeconds: Number.NaN }]) {
+      assert.throws(() => replica.lease('leader', { ...leaseTiming, ...wrong }), /retry < renew deadline < wait/);
     }
   });
 
   test('started, it renews by itself, and is taken within the retry when another one releases it', async () => {
     const server = new LeaseServer();
-    const timing = { leaseSeconds: 1, renewDeadlineMs: 600, retryMs: 20 };
+    const timing = { waitSeconds: 1, renewDeadlineMs: 600, retryMs: 20 };
     const running = (identity: string) => {
       const { store } = new LeaseReplica(server, identity);
       const acquired = Promise.withResolvers<void>();
@@ -395,7 +395,7 @@ suite('slots', () => {
     });
     await slots.round();
     assert.equal(slots.own, undefined, 'it has not seen yet that nobody renews it');
-    late.pass(15_000);
+    late.pass(12_000);
     for (const { replica } of all) replica.pass(1_000);
     await first?.slots.round();
     await third?.slots.round();
