@@ -197,6 +197,7 @@ class Election implements Leadership {
       for (const shard of this.#leases.held) void this.#leases.giveBack(shard);
       return;
     }
+    this.#leases.resume();
     this.#scope.want(this.#leases.wantedScope());
     const surplus = this.#leases.surplus();
     if (surplus !== undefined && this.#leaving.size === 0) {

@@ -30,6 +30,8 @@ export const warmNote = 'warm';
 export class ShardLeases {
   readonly #parts: ShardLeasesParts;
   readonly #leases: readonly Lease[];
+  /** Those in which we lead, as far as was told. */
+  readonly #led = new Set<number>();
   /** Monotonic milliseconds when we gave them back: they are for others. */
   readonly #givenAtMs = new Map<number, number>();
 
@@ -42,18 +44,25 @@ export class ShardLeases {
           name,
           patienceMs: (isRunOut) => this.#patienceMs(shard, isRunOut),
           notes: () => ({ shards: String(parts.names.length) }),
-          acquired: () => parts.acquired(shard),
-          lost: (end) => parts.lost(shard, end),
+          acquired: () => this.#resume(shard),
+          lost: (end) => this.#end(shard, end),
           failed: (error) => parts.failed(name, error),
         }),
     );
   }
 
-  /** Whether we lead in the shard at this moment, by our clocks. */
+  /**
+   * Whether we lead in the shard at this moment, by our clocks. Once that was seen to be over it is over until resume(), as for
+   * a Lease: what was not written meanwhile has to be looked for.
+   */
   isHeld(shard: number): boolean {
-    const { slots, names } = this.#parts;
-    // Of several shards only who holds a slot leads: by slots others see who divides the work.
-    return this.#leases[shard]?.isHeld === true && (names.length === 1 || slots.isUndisputed);
+    if (this.#leases[shard]?.isHeld === true && !this.#mayLead) this.#end(shard, 'expired');
+    return this.#led.has(shard);
+  }
+
+  /** Leads again where the Lease is still ours, and only the slot was not for a while. */
+  resume(): void {
+    for (const shard of this.#leases.keys()) this.#resume(shard);
   }
 
   /** Those in which we lead. */
@@ -110,6 +119,22 @@ export class ShardLeases {
   async giveBack(shard: number): Promise<void> {
     this.#givenAtMs.set(shard, this.#parts.clock.monotonicMs());
     await this.#leases[shard]?.giveBack();
+  }
+
+  /** Of several shards only who holds a slot leads: by slots others see who divides the work. */
+  get #mayLead(): boolean {
+    const { slots, names } = this.#parts;
+    return names.length === 1 || slots.isUndisputed;
+  }
+
+  #resume(shard: number): void {
+    if (this.#led.has(shard) || this.#leases[shard]?.isHeld !== true || !this.#mayLead) return;
+    this.#led.add(shard);
+    this.#parts.acquired(shard);
+  }
+
+  #end(shard: number, end: LeaseEnd): void {
+    if (this.#led.delete(shard)) this.#parts.lost(shard, end);
   }
 
   /** For how long a free Lease is left to others. Where nobody leads in the shard any more, that is short. */

@@ -234,6 +234,7 @@ function addReplica(race: Race, names: readonly string[], timing: LeaseTiming, i
     shards: names.length,
     timing,
     looked() {
+      leases.resume();
       scope = leases.wantedScope();
       for (const shard of names.keys()) if (scope.size === 0) leases.nudge(shard);
     },

@@ -24,6 +24,7 @@ class Replica {
   warm = new Set<number>();
   isSlow = false;
   isDead = false;
+  readonly told: string[] = [];
 
   /** `delay`: how long each request is on its way. */
   constructor(server: LeaseServer, identity: string, count: number, delay: () => Promise<void> = async () => {}) {
@@ -54,8 +55,8 @@ class Replica {
       slots: this.slots,
       scope: () => this.scope,
       isWarm: (shard) => this.warm.has(shard),
-      acquired: () => {},
-      lost: () => {},
+      acquired: (shard) => void this.told.push(`acquired ${shard}`),
+      lost: (shard, end) => void this.told.push(`${end} ${shard}`),
       failed: () => {},
     });
   }
@@ -66,6 +67,7 @@ class Replica {
     await this.slots.round();
     if (!this.slots.isUndisputed) for (const shard of this.leases.held) await this.leases.giveBack(shard);
     else if (this.count > 1) {
+      this.leases.resume();
       this.scope = this.leases.wantedScope();
       const isNew = (shard: number) => this.isSlow && !this.warm.has(shard);
       this.warm = new Set([...this.scope].filter((shard) => !isNew(shard)));
@@ -228,6 +230,27 @@ suite('Leases of shards', () => {
     await replica.slots.round();
     assert.equal(replica.leases.held.length, 2);
     assert.equal(replica.writes.length > 0, replica.slots.isUndisputed);
+  });
+
+  test('a slot that lapsed for a moment ends its terms, and having it again begins new ones: what was fenced is looked for', async (t) => {
+    const crowd = new Crowd();
+    t.after(() => crowd.end());
+    const replica = crowd.add(2);
+    await crowd.run(6);
+    assert.deepEqual(replica.told, ['acquired 0', 'acquired 1']);
+    // Its shards' Leases are renewed, the round of its slots is late.
+    for (let second = 0; second < 11; second += 1) {
+      replica.model.pass(1_000);
+      await replica.leases.attempt();
+    }
+    assert.deepEqual(replica.leases.held, [0, 1]);
+    assert.deepEqual(replica.writes, []);
+    await replica.slots.round();
+    assert.equal(replica.slots.isUndisputed, true);
+    assert.deepEqual(replica.writes, [], 'over is over');
+    replica.leases.resume();
+    assert.deepEqual(replica.writes, [0, 1]);
+    assert.deepEqual(replica.told.slice(2), ['expired 0', 'expired 1', 'acquired 0', 'acquired 1']);
   });
 
   test('a leader of an older version, which says nothing and holds no slot, is waited out as well', async (t) => {
