@@ -1,7 +1,7 @@
 /**
- * Five prepared faults for somebody who does not know which is where: `node test/observability/exercise.ts [seed]`. For each, in an
- * order that the seed decides, a daemon runs on a real control plane, and what `doctor`, its log and its metrics say is printed: no
- * more than an operator has. What the faults were is printed at the end, or by `--answers` into a file, to be read afterwards.
+ * Five prepared faults for somebody who does not know which is where: `npm run exercise -- [seed]`. For each, in an order that the
+ * seed decides, a daemon runs on a real control plane, and what `doctor`, its log and its metrics say is printed: no more than an
+ * operator has. What the faults were is printed at the end, or by `--answers FILE` into a file, to be read afterwards.
  */
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ApiProxy } from '../support/api-proxy.ts';
 import { crdFolder } from '../support/crd.ts';
-import { type DaemonProcess, type DaemonSettings, scrape } from '../support/daemon.ts';
+import { ask, type DaemonProcess, type DaemonSettings } from '../support/daemon.ts';
 import { changeRules, readRules } from '../support/daemon-account.ts';
 import { repositoryRoot } from '../support/repository.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
@@ -157,23 +157,16 @@ async function show({ namespace }: Home, daemon: DaemonProcess): Promise<void> {
     '--config',
     join(folder, `config-${namespace}.yaml`),
   ];
-  console.log('\n$ zen-watcher doctor');
-  console.log(await output('cmd/zen-watcher/main.ts', 'doctor', ...where));
-  console.log('$ kubectl logs -l app=zen-watcher');
-  for (const { time: _time, ...line } of daemon.lines().filter(({ message }) => message !== 'watching')) {
-    console.log(JSON.stringify(line));
-  }
-  console.log('\n$ curl :8080/metrics, without what is 0');
-  const { samples } = await scrape(daemon);
-  for (const { name, labels, value } of samples) {
-    if (
-      value === 0 ||
-      !name.startsWith('zen_watcher_') ||
-      /_bucket$|_sum$|tools_active|informer_(live|objects)|build_info/.test(name)
-    )
-      continue;
-    console.log(`${name}${Object.keys(labels).length === 0 ? '' : JSON.stringify(labels)} ${value}`);
-  }
+  // In a Pod it would find the port by itself.
+  const metricsUrl = `http://127.0.0.1:${daemon.port}/metrics`;
+  console.log('\n$ kubectl exec deploy/zen-watcher -- zen-watcher doctor');
+  console.log(await output('cmd/zen-watcher/main.ts', 'doctor', ...where, '--metrics-url', metricsUrl));
+  console.log('$ kubectl logs -l app=zen-watcher --tail=-1');
+  for (const line of daemon.lines()) console.log(JSON.stringify(line));
+  console.log("\n$ curl -s :8080/metrics | grep '^zen_watcher_' | grep -v -e ' 0$' -e '_bucket{'");
+  const { text } = await ask(daemon, '/metrics');
+  const shown = (line: string) => /^zen_watcher_/.test(line) && !/ 0$|_bucket\{/.test(line);
+  console.log(text.split('\n').filter(shown).join('\n'));
 }
 
 function output(program: string, ...args: string[]): Promise<string> {
