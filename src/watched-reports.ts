@@ -216,6 +216,7 @@ export class WatchedReports {
         corrected: (cause, keys) => reporter.relistCorrected(label, cause, keys),
         room: () => queue.room(),
         isWanted: isRead === undefined ? undefined : (head) => isRead(head.namespace),
+        isStillWanted: ({ metadata }) => !this.isUnread(metadata.namespace ?? ''),
       },
     );
     reporter.watch(label, made);

@@ -229,6 +229,7 @@ export class Informer {
       ...(handler.isKnown === undefined ? {} : { isKnown: (head) => handler.isKnown?.(head) === true }),
       shown: (head) => handler.shown?.(head),
       isWanted: handler.isWanted,
+      isStillWanted: handler.isStillWanted,
       listingComplete: (resourceVersion) => {
         this.#isSynced = true;
         this.#synced.resolve();

@@ -61,6 +61,8 @@ export interface ReflectorHandler {
   shown?(head: ObjectHead): void;
   /** Whether the object means anything here; one that does not is not even parsed, nor told. Absent: everything does. */
   isWanted?: IsWanted | undefined;
+  /** Asked just before an object is told that was wanted when its bytes came: no longer, it is not, nor remembered as told. */
+  isStillWanted?: ((object: KubeObject) => boolean) | undefined;
 }
 
 export interface ReflectorOptions {
@@ -320,7 +322,7 @@ export class Reflector {
   }
 
   #take(object: KubeObject): void {
-    if (!this.#told.see(object)) return;
+    if (!this.#told.see(object) || this.#handler.isStillWanted?.(object) === false) return;
     if (this.#safely(keyOf(object), () => this.#handler.object(object))) this.#told.tell(object);
     else this.#told.tellInVain(object);
   }

@@ -104,6 +104,46 @@ suite('what is not wanted', () => {
   });
 });
 
+suite('what is not wanted any more while it waits to be told', () => {
+  test('is not told, and is when it is wanted again', async () => {
+    const page = lists([widget('x', 1), widget('y', 2)], 5);
+    const server = await new MisbehavingServer()
+      .play(refuses(400), page, stays(), refuses(400), page, stays())
+      .listen();
+    const client = clientOf(server.kubeConfig());
+    const recorder = new Recorder();
+    const names = new Set(['x', 'y']);
+    wanting(names)(recorder);
+    const full = Promise.withResolvers<void>();
+    const isStillWanted = ({ metadata }: { metadata: { name: string } }) => names.has(metadata.name);
+    Object.assign(recorder, { isStillWanted, room: () => full.promise });
+    const { group, version, resource } = widgets;
+    const informer = new Informer(
+      {
+        ...{ client, group, resource, versions: [version], namespaced: true, shape: 'full' },
+        ...{ clock: systemClock, random: () => 0.5 },
+      },
+      recorder,
+    );
+    try {
+      await informer.follow(undefined);
+      await waitFor('the page', () => server.requests.length === 2);
+      names.delete('y');
+      informer.narrow((key) => key === 'a/y');
+      full.resolve();
+      await recorder.logged('listing complete');
+      assert.deepEqual(recorder.tales, ['object a/x@1']);
+      names.add('y');
+      await informer.widen(false);
+      assert.deepEqual(recorder.tales, ['object a/x@1', 'object a/y@2']);
+    } finally {
+      await informer.stop();
+      await client.close();
+      await server.close();
+    }
+  });
+});
+
 suite('a listing for more', () => {
   test('shows what was not wanted before, which the watch had not left out', () => {
     const names = new Set(['x']);
