@@ -29,6 +29,17 @@ function wanting(names: ReadonlySet<string>) {
     void Object.assign(recorder, { isWanted: ({ name }: { name: string }) => names.has(name) });
 }
 
+function informerOf(client: ReturnType<typeof clientOf>, recorder: Recorder): Informer {
+  const { group, version, resource } = widgets;
+  return new Informer(
+    {
+      ...{ client, group, resource, versions: [version], namespaced: true, shape: 'full' },
+      ...{ clock: systemClock, random: () => 0.5 },
+    },
+    recorder,
+  );
+}
+
 suite('what is not wanted', () => {
   test('is neither parsed nor told, by stream: coming, changing and going', () =>
     reflecting(
@@ -70,14 +81,7 @@ suite('what is not wanted', () => {
     const recorder = new Recorder();
     const names = new Set(['x']);
     wanting(names)(recorder);
-    const { group, version, resource } = widgets;
-    const informer = new Informer(
-      {
-        ...{ client, group, resource, versions: [version], namespaced: true, shape: 'full' },
-        ...{ clock: systemClock, random: () => 0.5 },
-      },
-      recorder,
-    );
+    const informer = informerOf(client, recorder);
     try {
       await informer.follow(undefined);
       await recorder.logged('object a/x@1');
@@ -117,14 +121,7 @@ suite('what is not wanted any more while it waits to be told', () => {
     const full = Promise.withResolvers<void>();
     const isStillWanted = ({ metadata }: { metadata: { name: string } }) => names.has(metadata.name);
     Object.assign(recorder, { isStillWanted, room: () => full.promise });
-    const { group, version, resource } = widgets;
-    const informer = new Informer(
-      {
-        ...{ client, group, resource, versions: [version], namespaced: true, shape: 'full' },
-        ...{ clock: systemClock, random: () => 0.5 },
-      },
-      recorder,
-    );
+    const informer = informerOf(client, recorder);
     try {
       await informer.follow(undefined);
       await waitFor('the page', () => server.requests.length === 2);
