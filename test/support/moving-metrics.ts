@@ -338,13 +338,16 @@ const steps: readonly Step[] = [
       return async () => proxy.passAll();
     },
   },
-  // Whoever reads the log stops; a report of nonsense fills it.
+  // Whoever reads the log stops; reports of nonsense fill it: with some lines each, however many of their entries are broken.
   {
     moves: ['zen_watcher_log_lines_dropped_total'],
     async do({ stage, daemon, team }) {
       daemon.holdOutput(true);
-      const nonsense = { ...small(team, 'nonsense'), report: { vulnerabilities: new Array(9_000).fill(null) } };
-      await putReport(stage, nonsense as unknown as Report);
+      const report = { vulnerabilities: new Array(9).fill(null) };
+      for (let number = 0; number < 350; number += 1) {
+        const metadata = { name: `nonsense-${'x'.repeat(200)}-${number}`, namespace: team };
+        await putReport(stage, { ...small(team, 'nonsense'), metadata, report } as unknown as Report);
+      }
       return async () => daemon.holdOutput(false);
     },
   },
