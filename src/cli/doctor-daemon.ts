@@ -17,10 +17,16 @@ export interface DaemonParts {
   readonly metricsUrl?: string | undefined;
 }
 
-/** One that was reached. */
-interface Reached {
+/** Where one may be. */
+interface Candidate {
   readonly where: string;
   read(): Promise<string>;
+}
+
+/** One that was reached. */
+interface Reached {
+  readonly daemon: Candidate;
+  readonly before: readonly Sample[];
 }
 
 const answerMs = 3_000;
@@ -37,21 +43,15 @@ const unseen = 'writes that the API server throttles, requests to webhooks that 
 export async function lookAtDaemon(parts: DaemonParts): Promise<() => Promise<Check>> {
   const { clock } = parts;
   const why: string[] = [];
-  const daemons = await reach(parts, why);
-  const scraped = await Promise.all(
-    daemons.map(async (daemon) => ({ daemon, before: samplesIn(await daemon.read()) })),
-  ).catch((error: unknown) => {
-    why.push(messageOf(error));
-    return [];
-  });
+  const reached = await reach(parts, why);
   const startMs = clock.monotonicMs();
-  if (scraped.length === 0) return async () => notSeen(parts, why);
+  if (reached.length === 0) return async () => notSeen(parts, why);
   return async () => {
     const waitMs = betweenMs - (clock.monotonicMs() - startMs);
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     try {
       const looks = await Promise.all(
-        scraped.map(async ({ daemon, before }) => {
+        reached.map(async ({ daemon, before }) => {
           const now = samplesIn(await daemon.read());
           const seconds = (clock.monotonicMs() - startMs) / 1000;
           return { where: daemon.where, now, troubles: troublesIn({ before, now, seconds }) };
@@ -80,14 +80,15 @@ async function reach({ client, config, metricsUrl }: DaemonParts, why: string[])
 }
 
 /** Those that answer as our daemon does: anything may listen on a port. */
-async function answering(candidates: readonly Reached[], why: string[]): Promise<Reached[]> {
+async function answering(candidates: readonly Candidate[], why: string[]): Promise<Reached[]> {
   const found = await Promise.all(
-    candidates.map(async (candidate) => {
+    candidates.map(async (daemon) => {
       try {
-        if (samplesIn(await candidate.read()).some(({ name }) => name === 'zen_watcher_build_info')) return [candidate];
-        why.push(`${candidate.where} is no zen-watcher`);
+        const before = samplesIn(await daemon.read());
+        if (before.some(({ name }) => name === 'zen_watcher_build_info')) return [{ daemon, before }];
+        why.push(`${daemon.where} is no zen-watcher`);
       } catch (error) {
-        why.push(`${candidate.where}: ${messageOf(error)}`);
+        why.push(`${daemon.where}: ${messageOf(error)}`);
       }
       return [];
     }),
@@ -96,7 +97,7 @@ async function answering(candidates: readonly Reached[], why: string[]): Promise
 }
 
 /** Pods by the API server's proxy, for whoever may use it: no port has to be forwarded. */
-async function pods(client: KubeClient, { events, server }: Config): Promise<Reached[]> {
+async function pods(client: KubeClient, { events, server }: Config): Promise<Candidate[]> {
   const base = `/api/v1/namespaces/${events.namespace}/pods`;
   const ask = (path: string) => client.request({ method: 'GET', path, verb: 'get', resource: 'pods' });
   const { body } = await ask(`${base}?labelSelector=${encodeURIComponent(selector)}`);

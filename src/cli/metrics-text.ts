@@ -7,17 +7,23 @@ export interface Sample {
   readonly value: number;
 }
 
-const line = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/;
+const pattern = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)(?: \d+)?$/;
 const label = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"/g;
 
 /** The samples of a text; what is none is left out. */
 export function samplesIn(text: string): Sample[] {
-  return text.split('\n').flatMap((each) => {
-    const [, name, labels = '', value = ''] = line.exec(each) ?? [];
-    if (name === undefined || Number.isNaN(Number(value))) return [];
-    const pairs = [...labels.matchAll(label)].map(([, key = '', word = '']) => [key, unescaped(word)]);
-    return [{ name, labels: Object.fromEntries(pairs), value: Number(value) }];
+  return text.split('\n').flatMap((line) => {
+    const sample = sampleOn(line);
+    return sample === undefined || Number.isNaN(sample.value) ? [] : [sample];
   });
+}
+
+/** The sample of a line, `name{label="value",...} number`; undefined where it is none. */
+export function sampleOn(line: string): Sample | undefined {
+  const [, name, labels = '', value = ''] = pattern.exec(line) ?? [];
+  if (name === undefined) return undefined;
+  const pairs = [...labels.matchAll(label)].map(([, key = '', word = '']) => [key, unescaped(word)]);
+  return { name, labels: Object.fromEntries(pairs), value: Number(value) };
 }
 
 function unescaped(word: string): string {

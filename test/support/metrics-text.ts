@@ -1,14 +1,9 @@
 /** Reads what /metrics says, and does the sum of the books over it again (F6). */
 import assert from 'node:assert/strict';
+import { type Sample, sampleOn } from '../../src/cli/metrics-text.ts';
 import { accounts } from '../../src/pipeline/books.ts';
 
 type Labels = Readonly<Record<string, string>>;
-
-interface Sample {
-  readonly name: string;
-  readonly labels: Labels;
-  readonly value: number;
-}
 
 /** One scrape. */
 export class Scrape {
@@ -70,14 +65,9 @@ export function assertBalancedNow(scrape: Scrape): void {
   assert.equal(scrape.value('zen_watcher_books_discrepancy'), 0);
 }
 
-/** `name{label="value",...} number`. */
+/** Throws for what is no line of the exposition format. */
 function parseLine(line: string): Sample {
-  const match = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)(?: \d+)?$/.exec(line);
-  if (match === null) throw new Error(`no line of the exposition format: ${line}`);
-  const [, name = '', inner = '', value = ''] = match;
-  const labels: Record<string, string> = {};
-  for (const [, key = '', text = ''] of inner.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)) {
-    labels[key] = text.replace(/\\(.)/g, (_, escaped: string) => (escaped === 'n' ? '\n' : escaped));
-  }
-  return { name, labels, value: Number(value) };
+  const sample = sampleOn(line);
+  if (sample === undefined) throw new Error(`no line of the exposition format: ${line}`);
+  return sample;
 }
