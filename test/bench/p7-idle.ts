@@ -1,5 +1,5 @@
 /** P7: resident memory when idle and time to ready, bundled, beside the unbundled run. */
-import { freePorts } from '../cluster/ports.ts';
+import { freePort } from '../cluster/ports.ts';
 import type { BenchCluster } from './cluster.ts';
 import { makeNamespace } from './cluster.ts';
 import type { Figure } from './figure.ts';
@@ -14,7 +14,7 @@ export async function measureIdle(cluster: BenchCluster, log: (line: string) => 
   await makeNamespace(cluster, 'bench-p7');
   const bundled = await measure(cluster, bundlePath);
   const source = await measure(cluster, sourcePath);
-  const { apiServer: port } = await freePorts();
+  const port = await freePort();
   const webhooks = { port, host: '127.0.0.1', routes: { falco: { open: true }, audit: { open: true } } } as const;
   const serving = await measure(cluster, bundlePath, webhooks);
   log(

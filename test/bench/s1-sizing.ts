@@ -3,7 +3,7 @@
  * and requests at rest. From these docs/benchmarks.md derives its table of sizes.
  */
 import { request } from 'undici';
-import { freePorts } from '../cluster/ports.ts';
+import { freePort } from '../cluster/ports.ts';
 import type { BenchCluster } from './cluster.ts';
 import { eventsPath, inParallel, makeNamespace, reportsPath, send } from './cluster.ts';
 import type { Figure } from './figure.ts';
@@ -88,7 +88,7 @@ export async function measureSizes(cluster: BenchCluster, log: (line: string) =>
 
 /** A daemon is started, reads everything, and collects its garbage. */
 async function measured(cluster: BenchCluster, log: (line: string) => void, what: string): Promise<Kept> {
-  const { apiServer: inspectorPort } = await freePorts();
+  const inspectorPort = await freePort();
   const watcher = startWatcher(cluster, eventNamespace, { nodeOptions: `--inspect-port=127.0.0.1:${inspectorPort}` });
   try {
     const port = await watcher.port();

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePorts } from '../cluster/ports.ts';
+import { freePort } from '../cluster/ports.ts';
 import { alert, WebhookSender } from '../support/webhook-sender.ts';
 import type { BenchCluster } from './cluster.ts';
 import { eventsPath, makeNamespace, send } from './cluster.ts';
@@ -105,7 +105,7 @@ async function measureRaw(cluster: BenchCluster, namespace: string, documents: r
 
 async function measureDaemon(cluster: BenchCluster, namespace: string, bodies: readonly object[]) {
   await makeNamespace(cluster, namespace);
-  const { apiServer: port } = await freePorts();
+  const port = await freePort();
   const watcher = startWatcher(cluster, namespace, {
     webhooks: { port, host: '127.0.0.1', routes: { falco: { open: true } } },
   });

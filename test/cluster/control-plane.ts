@@ -2,7 +2,6 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Binaries, ensureBinaries } from './binaries.ts';
 import type { Log } from './build.ts';
 import * as flags from './flags.ts';
@@ -147,14 +146,7 @@ export class ControlPlane {
   /** Ends a component, if it runs, and starts it again with the same ports and data. */
   async restart(component: Component): Promise<void> {
     await this.#end(component);
-    try {
-      await this.#start(component);
-    } catch (error) {
-      // Whoever looks for a free port holds it for a moment.
-      if (!isPortTaken(error)) throw error;
-      await sleep(1000);
-      await this.#start(component);
-    }
+    await this.#start(component);
   }
 
   /** Where the output of a component goes. */

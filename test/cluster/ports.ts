@@ -21,6 +21,11 @@ export async function freePorts(): Promise<Ports> {
   };
 }
 
+/** One of them. */
+export async function freePort(): Promise<number> {
+  return (await freePorts()).apiServer;
+}
+
 /** Holds a random port below those of outgoing connections. */
 async function hold(): Promise<Server> {
   const end = firstEphemeral();

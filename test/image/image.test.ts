@@ -36,7 +36,6 @@ suite('the image', { skip: isPossible ? false : 'laying out a root takes Linux a
       program: bundleInImage,
       wrapper: [...container.wrapper, ...root.wrapper],
       nodeOptions: container.nodeOptions,
-      config: { sources: { 'kubernetes-events': { enabled: false } } },
     });
     try {
       await ready(daemon);

@@ -129,7 +129,6 @@ async function play(fault: Fault): Promise<void> {
     config: {
       log: { level: 'info' },
       webhooks: { host: '127.0.0.1', port: 0, routes: { falco: { tokenFiles: [tokens] } } },
-      sources: { 'kubernetes-events': { enabled: false } },
     },
   };
   try {

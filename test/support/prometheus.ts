@@ -4,7 +4,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { freePorts } from '../cluster/ports.ts';
+import { freePort } from '../cluster/ports.ts';
 import { until } from './until.ts';
 
 /** One series of an answer. */
@@ -37,7 +37,7 @@ export class Prometheus {
     { everySeconds = 1 }: { readonly everySeconds?: number } = {},
   ): Promise<Prometheus> {
     const folder = mkdtempSync(join(tmpdir(), 'zen-prometheus-'));
-    const { etcd: port } = await freePorts();
+    const port = await freePort();
     const ports = [scrapedPorts].flat();
     const targetsFile = join(folder, 'targets.json');
     writeFileSync(targetsFile, targetsOf(ports));

@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { request } from 'undici';
 import { parse, stringify } from 'yaml';
+import { freePort } from '../cluster/ports.ts';
 import { CertificateAuthority } from '../support/certificates.ts';
 import { assertBooksBalance, ready, scrape, type TestDaemon } from '../support/daemon.ts';
 import { repositoryRoot } from '../support/repository.ts';
@@ -117,13 +117,3 @@ suite('falcosidekick', { skip: isThere ? false : 'it is not on PATH' }, () => {
     await assertBooksBalance(daemon);
   });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
