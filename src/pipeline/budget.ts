@@ -22,7 +22,7 @@ import { removalIntent } from './removal.ts';
 import { rowsOfShard } from './shard-rows.ts';
 import type { Shard } from './shards.ts';
 import type { Summaries } from './summaries.ts';
-import { isSummaryRow } from './summary-event.ts';
+import { isSummaryRow } from './summary-kind.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 export interface BudgetParts {

@@ -4,7 +4,7 @@ import type { EventIndex, Row } from './event-index.ts';
 import { isWriting } from './intent.ts';
 import { rowsOfShard } from './shard-rows.ts';
 import type { Shard } from './shards.ts';
-import { isSummaryRow } from './summary-event.ts';
+import { isSummaryRow } from './summary-kind.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 /** The findings of one source, namespace and severity. */

@@ -1,7 +1,7 @@
 /** The shard of a stored event, read from its bytes: most events are other replicas' and need not be parsed. */
 import { membersAt, plainTextAt } from '../lib/json-slices.ts';
 import type { Shard, Shards } from './shards.ts';
-import { summaryType } from './summary-event.ts';
+import { summaryType } from './summary-kind.ts';
 
 /** The shard of the event that begins there; undefined where it has to be parsed. */
 export function shardOfBytes(bytes: Buffer, start: number, shards: Shards): Shard | undefined {

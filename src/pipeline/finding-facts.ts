@@ -4,6 +4,7 @@ import type { EventAbout, FindingFacts } from './event-state.ts';
 import { resourceHash } from './evidence.ts';
 import type { Kept, Plan } from './reading-plan.ts';
 import { reportKindOf } from './report-table.ts';
+import { isSummary, summaryReportKind } from './summary-kind.ts';
 
 /** The facts of a finding in a reading. */
 export function factsOf({ finding, severity, resource, shard }: Kept, { reading }: Plan): FindingFacts {
@@ -19,13 +20,15 @@ export function factsOf({ finding, severity, resource, shard }: Kept, { reading 
   };
 }
 
-/** What an event says of its finding; of a summary, reportKind is nothing that the index may have. */
-export function aboutOf({ resource, origin, details, detectedAt }: EventSpec): EventAbout {
+/** What an event says of its finding. */
+export function aboutOf(event: { readonly spec: EventSpec }): EventAbout {
+  const { resource, origin, details, detectedAt } = event.spec;
   const policy = details?.['policy'];
+  const kind = origin?.kind === undefined ? '' : reportKindOf(origin.apiVersion ?? '', origin.kind);
   return {
     resourceHash: resourceHash({ ...resource, kind: resource?.kind ?? '', name: resource?.name ?? '' }),
     isPod: resource?.kind === 'Pod',
-    reportKind: origin?.kind === undefined ? '' : reportKindOf(origin.apiVersion ?? '', origin.kind),
+    reportKind: isSummary(event) ? summaryReportKind : kind,
     policy: typeof policy === 'string' ? policy : '',
     detectedAtMs: Date.parse(detectedAt ?? '') || 0,
   };

@@ -48,8 +48,7 @@ export interface PresentIntent extends IntentBase {
   /** The event as JSON. */
   readonly body: string;
   readonly contentHash: number;
-  /** Where it is absent, the event is parsed when it was created. */
-  readonly about?: EventAbout;
+  readonly about: EventAbout;
   /** What status.count shall say; left alone where absent. */
   readonly count?: number;
 }

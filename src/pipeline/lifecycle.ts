@@ -20,7 +20,7 @@ import type { MayWrite } from './ports.ts';
 import type { ReportHealth } from './report-health.ts';
 import type { ReportRecord, ReportTable } from './report-table.ts';
 import { kindOfKey } from './report-table.ts';
-import { isSummaryRow } from './summary-event.ts';
+import { isSummaryRow } from './summary-kind.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 /**

@@ -17,7 +17,7 @@ import type { PresentIntent } from './intent.ts';
 import type { Placement } from './placement.ts';
 import type { Shards } from './shards.ts';
 import { oneShard } from './shards.ts';
-import { isSummary, shardOfEvent, summaryReportKind } from './summary-event.ts';
+import { shardOfEvent } from './summary-event.ts';
 
 /** What was learnt about an event that is ours. */
 export interface Observation {
@@ -210,7 +210,7 @@ export class OwnEvents {
     const { contentHash: hash, about, facts, source, shard } = intent;
     const row = this.#takeAnswer(untouched ?? answer.event.metadata);
     if (row === undefined) return;
-    if (untouched === undefined || about === undefined || this.#index.reportKey(row) === '') {
+    if (untouched === undefined || this.#index.reportKey(row) === '') {
       this.#store(row, answer.event, hash);
       return;
     }
@@ -341,11 +341,8 @@ export function storedState(event: StoredEvent, knownHash = contentHash(event)):
 /** What an event says of its finding. */
 function factsOf(event: StoredEvent, shards: Shards, isSignal: boolean): FindingFacts {
   const { severity, resource } = event.spec;
-  const { detectedAtMs: _detectedAtMs, ...about } = aboutOf(event.spec);
-  const resourceNamespace = resource?.namespace ?? '';
   const shard = shardOfEvent(event, shards);
-  const reportKind = isSummary(event) ? summaryReportKind : about.reportKind;
-  return { ...about, reportKind, severity, resourceNamespace, shard, isSignal };
+  return { ...aboutOf(event), severity, resourceNamespace: resource?.namespace ?? '', shard, isSignal };
 }
 
 /** Since when and why the condition Fresh is False; undefined while it is not. */

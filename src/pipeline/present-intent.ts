@@ -6,29 +6,48 @@ import type { PresentIntent } from './intent.ts';
 import { intentOverheadBytes } from './intent.ts';
 import type { Kept, Plan } from './reading-plan.ts';
 
-/** What an intent says besides its finding. */
-export interface PresentIntentContext {
+/** What an event says besides its finding. */
+export interface WantedEventContext {
   /** Namespace that the event goes to. */
   readonly namespace: string;
   readonly cluster: string | undefined;
   readonly now: Date;
+}
+
+/** What an intent says besides its finding. */
+export interface PresentIntentContext extends WantedEventContext {
   readonly monotonicMs: number;
+}
+
+/** An event as it shall be. Most are there already, which the hash shows: the rest of an intent is for what is written. */
+export interface WantedEvent {
+  readonly event: ZenAgentEvent;
+  readonly contentHash: number;
+}
+
+type Owed = Pick<PresentIntent, 'shard' | 'partition' | 'occurrences' | 'readAtMs'>;
+
+/** Builds the event of a finding. Throws where the finding's mapping does. */
+export function wantedEvent(kept: Kept, plan: Plan, context: WantedEventContext): WantedEvent {
+  const { namespace, cluster, now } = context;
+  const { origin } = plan.reading;
+  const event = buildEvent({ ...kept, reportKey: plan.reportKey, origin }, { namespace, detectedAt: now, cluster });
+  return { event, contentHash: contentHash(event) };
+}
+
+/** The intent of a finding whose event was built. */
+export function intentOfKept(wanted: WantedEvent, kept: Kept, plan: Plan, readAtMs: number): PresentIntent {
+  const { shard, occurrences } = kept;
+  return intentFor(wanted, { shard, partition: plan.reading.partition, occurrences, readAtMs });
 }
 
 /** Builds the event of a finding and what is told of it. Throws where the finding's mapping does. */
 export function presentIntent(kept: Kept, plan: Plan, context: PresentIntentContext): PresentIntent {
-  const { namespace, cluster, now, monotonicMs } = context;
-  const { origin, partition } = plan.reading;
-  const event = buildEvent({ ...kept, reportKey: plan.reportKey, origin }, { namespace, detectedAt: now, cluster });
-  const { shard, occurrences } = kept;
-  return intentFor(event, { shard, partition, occurrences, readAtMs: monotonicMs });
+  return intentOfKept(wantedEvent(kept, plan, context), kept, plan, context.monotonicMs);
 }
 
 /** The intent that an event, whole as it is, shall be on the server. */
-export function intentFor(
-  event: ZenAgentEvent,
-  owed: Pick<PresentIntent, 'shard' | 'partition' | 'occurrences' | 'readAtMs'>,
-): PresentIntent {
+export function intentFor({ event, contentHash: hash }: WantedEvent, owed: Owed): PresentIntent {
   const { metadata, spec } = event;
   const body = JSON.stringify(event);
   return {
@@ -39,8 +58,8 @@ export function intentFor(
     source: spec.source,
     bytes: body.length + intentOverheadBytes,
     body,
-    contentHash: contentHash(event),
-    about: aboutOf(spec),
+    contentHash: hash,
+    about: aboutOf(event),
     facts: {
       category: spec.category,
       severity: spec.severity,

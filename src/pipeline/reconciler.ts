@@ -16,11 +16,12 @@ import type { Row } from './event-index.ts';
 import { factsOf } from './finding-facts.ts';
 import { Holdings } from './holdings.ts';
 import { OwnerResolver } from './identity.ts';
-import type { Intent, PresentIntent } from './intent.ts';
+import type { Intent } from './intent.ts';
 import { willBeActive } from './intent.ts';
 import type { Observation } from './own-events.ts';
 import { PodWaits } from './pod-waits.ts';
-import { presentIntent } from './present-intent.ts';
+import type { WantedEvent } from './present-intent.ts';
+import { intentOfKept, wantedEvent } from './present-intent.ts';
 import type { Kept, Plan } from './reading-plan.ts';
 import { planReadings, unexpected } from './reading-plan.ts';
 import type { Applying, ReconcilerParts, Sent } from './reconciler-parts.ts';
@@ -332,14 +333,14 @@ export class Reconciler {
       books.settle(partition, account, kept.occurrences);
       return;
     }
-    const intent = this.#presentIntent(kept, plan, moment);
-    if ('place' in intent) {
-      this.#reject(object, partition, intent, kept.occurrences);
+    const wanted = this.#wantedEvent(kept, plan, moment);
+    if ('place' in wanted) {
+      this.#reject(object, partition, wanted, kept.occurrences);
       return;
     }
     const comingHash = coming?.kind === 'present' ? coming.contentHash : index.storedHash(row);
-    if (isToBeActive && comingHash === intent.contentHash) {
-      this.#describe(row, record, intent.contentHash);
+    if (isToBeActive && comingHash === wanted.contentHash) {
+      this.#describe(row, record, wanted.contentHash);
       books.settle(partition, account, kept.occurrences);
       return;
     }
@@ -350,8 +351,8 @@ export class Reconciler {
       books.settle(partition, account, kept.occurrences);
       return;
     }
-    this.#describe(row, record, intent.contentHash);
-    this.#put(intent, object);
+    this.#describe(row, record, wanted.contentHash);
+    this.#put(intentOfKept(wanted, kept, plan, moment.monotonicMs), object);
   }
 
   #describe(row: Row, record: ReportRecord, hash: number): void {
@@ -361,11 +362,11 @@ export class Reconciler {
     index.setReportKey(row, record.reportKey);
   }
 
-  #presentIntent(kept: Kept, plan: Plan, { now, monotonicMs }: Moment): PresentIntent | Rejection {
+  #wantedEvent(kept: Kept, plan: Plan, { now }: Moment): WantedEvent | Rejection {
     const { cluster } = this.#parts;
     const namespace = this.#parts.namespaceFor(kept.resource);
     try {
-      return presentIntent(kept, plan, { namespace, cluster, now, monotonicMs });
+      return wantedEvent(kept, plan, { namespace, cluster, now });
     } catch (error) {
       return unexpected(error);
     }

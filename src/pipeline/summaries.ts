@@ -6,7 +6,8 @@ import type { EventIndex, Row } from './event-index.ts';
 import { removalIntent } from './removal.ts';
 import type { Shard } from './shards.ts';
 import type { SeverityCounts, Summarized, SummaryContext } from './summary-event.ts';
-import { countOf, summaryIntent, summaryName, summaryReportKind, summaryResource } from './summary-event.ts';
+import { countOf, summaryIntent, summaryName, summaryResource } from './summary-event.ts';
+import { summaryReportKind } from './summary-kind.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 export interface SummariesParts {

@@ -5,28 +5,13 @@ import type { Finding, ResourceReference } from '../sources/source.ts';
 import type { Moment } from './absence.ts';
 import type { Group } from './budget-plan.ts';
 import { keepingOrder } from './budget-plan.ts';
-import { buildEvent } from './event-builder.ts';
-import type { EventIndex, Row } from './event-index.ts';
+import { buildEvent, contentHash } from './event-builder.ts';
 import { identify, OwnerResolver } from './identity.ts';
 import type { PresentIntent } from './intent.ts';
 import { noPods } from './owner.ts';
 import { intentFor } from './present-intent.ts';
 import type { Shard, Shards } from './shards.ts';
-
-/** spec.eventType of summaries. */
-export const summaryType = 'findings-folded';
-/** What the index has in place of the kind of a report: no report holds a summary, and no absence of one ends it. */
-export const summaryReportKind = '|zen-watcher';
-
-/** Whether a stored event is a summary. */
-export function isSummary(event: { readonly spec: { readonly eventType: string } }): boolean {
-  return event.spec.eventType === summaryType;
-}
-
-/** Whether a row is a summary. */
-export function isSummaryRow(index: EventIndex, row: Row): boolean {
-  return index.reportKind(row) === summaryReportKind;
-}
+import { isSummary, summaryType } from './summary-kind.ts';
 
 /** What is counted in one summary: where that is of all namespaces, those of one shard, if there are several. */
 export interface Summarized extends Group {
@@ -78,9 +63,8 @@ export function summaryIntent(group: Summarized, counts: SeverityCounts, context
   const { origin: _origin, ...spec } = built.spec;
   const { annotations: _annotations, ...metadata } = built.metadata;
   const owed = { shard, partition: group.namespace ?? '', occurrences: 0, readAtMs: moment.monotonicMs };
-  const { about, ...intent } = intentFor({ ...built, metadata, spec }, owed);
-  const marked = about === undefined ? {} : { about: { ...about, reportKind: summaryReportKind } };
-  return { ...intent, ...marked, count: countOf(counts) };
+  const event = { ...built, metadata, spec };
+  return { ...intentFor({ event, contentHash: contentHash(event) }, owed), count: countOf(counts) };
 }
 
 /** The sum over all severities. */

@@ -7,7 +7,7 @@ import type { EventIndex, Row } from './event-index.ts';
 import type { Holdings } from './holdings.ts';
 import { rowsOfShard } from './shard-rows.ts';
 import type { Shard } from './shards.ts';
-import { isSummaryRow } from './summary-event.ts';
+import { isSummaryRow } from './summary-kind.ts';
 
 export interface TakeOverParts {
   readonly index: EventIndex;

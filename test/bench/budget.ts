@@ -5,7 +5,7 @@
  *   npm run test:budget -- --reports=100      fewer reports, of 100 findings each
  */
 import { parseArgs } from 'node:util';
-import { isSummary } from '../../src/pipeline/summary-event.ts';
+import { isSummary } from '../../src/pipeline/summary-kind.ts';
 import { tallyOf } from '../support/audit-log.ts';
 import { ready, scrape } from '../support/daemon.ts';
 import { Stage } from '../support/stage.ts';

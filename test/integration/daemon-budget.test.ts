@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import type { StoredEvent } from '../../src/api/stored-event.ts';
-import { summaryType } from '../../src/pipeline/summary-event.ts';
+import { summaryType } from '../../src/pipeline/summary-kind.ts';
 import { tallyOf } from '../support/audit-log.ts';
 import { eventsPath } from '../support/crd.ts';
 import type { DaemonSettings, TestDaemon } from '../support/daemon.ts';

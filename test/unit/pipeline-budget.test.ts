@@ -4,7 +4,7 @@ import { suite, test } from 'node:test';
 import type { Severity } from '../../src/api/words.ts';
 import { keepingOrder } from '../../src/pipeline/budget-plan.ts';
 import { removeExpired } from '../../src/pipeline/removal.ts';
-import { isSummary } from '../../src/pipeline/summary-event.ts';
+import { isSummary } from '../../src/pipeline/summary-kind.ts';
 import type { Finding } from '../../src/sources/source.ts';
 import { finding, reading } from '../support/findings.ts';
 import { World } from '../support/pipeline-world.ts';

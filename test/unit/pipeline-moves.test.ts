@@ -6,6 +6,7 @@ import { movedFromAnnotation } from '../../src/api/event.ts';
 import type { StoredEvent } from '../../src/api/stored-event.ts';
 import { EventChanges } from '../../src/pipeline/event-changes.ts';
 import { EventIndex } from '../../src/pipeline/event-index.ts';
+import { aboutOf } from '../../src/pipeline/finding-facts.ts';
 import type { Intent } from '../../src/pipeline/intent.ts';
 import { Misplaced } from '../../src/pipeline/misplaced.ts';
 import { OwnEvents } from '../../src/pipeline/own-events.ts';
@@ -257,7 +258,14 @@ suite('moves', () => {
       bytes: 1,
     };
     const contentHash = life.index.storedHash(life.index.find(name));
-    const step = await life.carryOut({ ...base, kind: 'present', facts, body, contentHash });
+    const step = await life.carryOut({
+      ...base,
+      kind: 'present',
+      facts,
+      about: aboutOf(eventIn(central, '')),
+      body,
+      contentHash,
+    });
     assert.equal(step.kind, 'reopened');
     const event = theOnly(server);
     assert.equal(event.metadata.namespace, team);

@@ -67,7 +67,7 @@ suite('an event that was just created', () => {
       const made = { ...sample, apiVersion, kind, spec: { ...sample.spec, ...change } } as ZenAgentEvent;
       const shards = new Shards(5);
       const owed = { shard: shards.of(made.spec.resource ?? {}), partition: 'p', occurrences: 1, readAtMs: 0 };
-      const intent = intentFor(made, owed);
+      const intent = intentFor({ event: made, contentHash: contentHash(made) }, owed);
       const metadata = { ...made.metadata, namespace: 'zen', uid: 'u', resourceVersion: '9' };
       const stored: StoredEvent = { metadata, spec: made.spec, status: { phase: 'Active', count: 1 } };
       const rows = [metadata, undefined].map((untouched) => {

@@ -14,10 +14,12 @@ const facts = {
   title: '',
 } as const;
 
+const about = { resourceHash: 1, isPod: false, reportKind: '', policy: '', detectedAtMs: 0 };
+
 function present(key: string, change: Partial<PresentIntent> = {}): PresentIntent {
   const source = key.slice(0, key.indexOf('-'));
   const base = { key, namespace: 'ns', source, shard: 0, partition: 'p', occurrences: 1, readAtMs: 5, bytes: 10 };
-  return { kind: 'present', ...base, facts, body: key, contentHash: 1, ...change };
+  return { kind: 'present', ...base, facts, about, body: key, contentHash: 1, ...change };
 }
 
 function signal(key: string, count: number, lastSeen: number): SignalIntent {
