@@ -3,6 +3,7 @@ import { group, kind, plural, version } from '../api/event.ts';
 import { eventSchema } from '../api/schema.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { ServedResources } from '../kube/discovery.ts';
+import { KubeError } from '../kube/kube-error.ts';
 import { messageOf } from '../lib/error-message.ts';
 import { asList, at, textAt } from '../lib/fields.ts';
 import { canonicalJson } from '../lib/hash.ts';
@@ -36,7 +37,7 @@ export async function checkCrd(client: KubeClient, served: ServedResources): Pro
     return { name: 'crd', status: 'ok', says: `${says}; its schema could not be compared: ${messageOf(error)}` };
   }
   if (published === undefined) {
-    return { name: 'crd', status: 'ok', says: `${says}; its schema is not published and was not compared` };
+    return { name: 'crd', status: 'ok', says: `${says}; its schema is not published (yet) and was not compared` };
   }
   const details = [...differences(eventSchema, published)];
   if (details.length === 0) return { name: 'crd', status: 'ok', says: `${says}, with the schema of this version` };
@@ -49,10 +50,17 @@ export async function checkCrd(client: KubeClient, served: ServedResources): Pro
   };
 }
 
+/** Undefined: not published. A server publishes a CRD's schema some seconds after it serves the CRD. */
 async function publishedSchema(client: KubeClient): Promise<Schema | undefined> {
   const path = `/openapi/v3/apis/${group}/${version}`;
-  const { body } = await client.request({ method: 'GET', path, verb: 'get', resource: 'openapi' });
-  const schemas = Object.values((at(parseRecord(body), 'components', 'schemas') ?? {}) as Schema);
+  const answer = await client
+    .request({ method: 'GET', path, verb: 'get', resource: 'openapi' })
+    .catch((error: unknown) => {
+      if (error instanceof KubeError && error.status === 404) return undefined;
+      throw error;
+    });
+  if (answer === undefined) return undefined;
+  const schemas = Object.values((at(parseRecord(answer.body), 'components', 'schemas') ?? {}) as Schema);
   return schemas.find((schema) =>
     asList(at(schema, 'x-kubernetes-group-version-kind'))?.some((each) => textAt(each, 'kind') === kind),
   ) as Schema | undefined;

@@ -84,7 +84,11 @@ suite('doctor and zenevents in a cluster', () => {
   test('finds nothing wrong where nothing is', async () => {
     const daemon = await stage.daemon(home);
     await ready(daemon);
-    const { code, checks, of } = await examine({ metricsUrl: `http://127.0.0.1:${daemon.port}/metrics` });
+    // A server serves a new CRD before it publishes its schema.
+    const { code, checks, of } = await until('the schema to be published', async () => {
+      const result = await examine({ metricsUrl: `http://127.0.0.1:${daemon.port}/metrics` });
+      return result.of('crd').says.includes('is not published (yet)') ? undefined : result;
+    });
     const bad = checks.filter(({ status }) => status !== 'ok');
     assert.deepEqual([code, bad], [0, []]);
     assert.deepEqual(
@@ -303,9 +307,12 @@ suite('doctor and zenevents in a cluster', () => {
 
   test('says that the CRD is absent', async () => {
     await stage.undefine(crdName);
-    const { code, of } = await examine();
+    // What is discovered follows a moment later.
+    const { code, of } = await until('the CRD to be missed', async () => {
+      const result = await examine();
+      return result.of('crd').says === `${crdName} is not served` ? result : undefined;
+    });
     assert.equal(code, 3);
-    assert.equal(of('crd').says, `${crdName} is not served`);
     assert.match(of('crd').fix ?? '', /kubectl apply/);
     for (const name of ['budget', 'freshness', 'foreign']) {
       assert.deepEqual(
