@@ -162,7 +162,7 @@ export class ControlPlane {
     const [program, ...args] = this.state.commands[component] ?? [];
     if (program === undefined || this.pids[component] !== undefined) return;
     const logPath = this.logPath(component);
-    const pid = startInBackground({ program, flags: args, logPath, pidPath: this.#pidPath(component) });
+    const pid = await startInBackground({ program, flags: args, logPath, pidPath: this.#pidPath(component) });
     await waitUntilReady(component, this.state, { logPath, isRunning: () => isOurs(pid, this.folder) });
   }
 

@@ -28,17 +28,24 @@ export interface BackgroundProcess {
 }
 
 /**
- * Starts a program that outlives this process unless somebody ends it. It gets its own process group, so Ctrl-C in
- * a terminal reaches only us and we end it in the right order.
+ * Starts a program that outlives this process unless somebody ends it, and gives its pid once its command line can be
+ * read. It gets its own process group, so Ctrl-C in a terminal reaches only us and we end it in the right order.
  */
-export function startInBackground(options: BackgroundProcess): number {
+export async function startInBackground(options: BackgroundProcess): Promise<number> {
+  const pid = spawnInBackground(options);
+  writeFileSync(options.pidPath, String(pid));
+  // A program that is just being executed has none: on a busy machine it would be taken for one that has ended.
+  for (const end = Date.now() + 10_000; Date.now() < end && isExecuting(pid); await sleep(5));
+  return pid;
+}
+
+function spawnInBackground(options: BackgroundProcess): number {
   const log = openSync(options.logPath, 'a');
   try {
     const child = spawn(options.program, options.flags, { detached: true, stdio: ['ignore', log, log] });
     child.on('error', () => {}); // A program that cannot be started has no pid, reported below.
     child.unref();
     if (child.pid === undefined) throw new Error(`cannot start ${options.program}`);
-    writeFileSync(options.pidPath, String(child.pid));
     return child.pid;
   } finally {
     closeSync(log);
@@ -94,15 +101,34 @@ export function lastLines(logPath: string, count = 15): string {
  * until its last thread has ended (seen: a server started in that moment finds its port in use). Linux only.
  */
 function isEnding(pid: number): boolean {
-  if (process.platform !== 'linux') return false;
+  const { isExiting, isZombie } = stateOf(pid);
+  return isZombie ? threadsOf(pid) > 1 : isExiting;
+}
+
+/** Whether a process has no command line yet: neither the one of its parent nor its own. */
+function isExecuting(pid: number): boolean {
+  if (!isAlive(pid) || commandLine(pid) !== '') return false;
+  const { isExiting, isZombie } = stateOf(pid);
+  return !isExiting && !isZombie;
+}
+
+/** Of the kernel's own account of a process; where there is none (not Linux, or it is gone) it is neither. */
+function stateOf(pid: number): { readonly isExiting: boolean; readonly isZombie: boolean } {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // After the program's name: state, parent, group, session, terminal, its group, flags (proc_pid_stat(5)).
     const [state, , , , , , flags] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (state === 'Z') return readdirSync(`/proc/${pid}/task`).length > 1;
-    return (Number(flags) & exitingFlag) !== 0;
+    return { isExiting: (Number(flags) & exitingFlag) !== 0, isZombie: state === 'Z' };
   } catch {
-    return false;
+    return { isExiting: false, isZombie: false };
+  }
+}
+
+function threadsOf(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length;
+  } catch {
+    return 0;
   }
 }
 

@@ -17,7 +17,7 @@ import { startInBackground } from '${cluster}/processes.ts';
 const [folder, kept] = process.argv.slice(1);
 startGuard(folder, kept === 'kept');
 const flags = ['-e', 'setInterval(() => {}, 1000)', folder];
-const pid = startInBackground({ program: process.execPath, flags, logPath: folder + '/x.log', pidPath: folder + '/x.pid' });
+const pid = await startInBackground({ program: process.execPath, flags, logPath: folder + '/x.log', pidPath: folder + '/x.pid' });
 process.stdout.write(String(pid));
 setInterval(() => {}, 1000);
 `;
