@@ -59,15 +59,34 @@ export function digest(text: string): string {
 const greatestDepth = 64;
 
 /** JSON with object keys in order, so that equal values give equal text whoever serialized them. Undefined members are left out. */
-export function canonicalJson(value: unknown, depth = greatestDepth): string {
+export function canonicalJson(value: unknown): string {
+  // What the API server sends is in order already.
+  return isCanonical(value, greatestDepth) ? (JSON.stringify(value) ?? 'null') : jsonInOrder(value, greatestDepth);
+}
+
+function jsonInOrder(value: unknown, depth: number): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
   if (depth === 0) return '"…"';
-  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null, depth - 1)).join(',')}]`;
+  if (Array.isArray(value)) return `[${value.map((item) => jsonInOrder(item ?? null, depth - 1)).join(',')}]`;
   const record = value as Record<string, unknown>;
   let text = '';
   for (const key of Object.keys(record).sort()) {
     if (record[key] === undefined) continue;
-    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(record[key], depth - 1)}`;
+    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${jsonInOrder(record[key], depth - 1)}`;
   }
   return `{${text}}`;
+}
+
+/** Whether JSON.stringify alone gives the canonical text. */
+function isCanonical(value: unknown, depth: number): boolean {
+  if (value === null || typeof value !== 'object') return true;
+  if (depth === 0) return false;
+  if (Array.isArray(value)) return value.every((item) => isCanonical(item, depth - 1));
+  let before: string | undefined;
+  for (const key of Object.keys(value)) {
+    if (before !== undefined && before > key) return false;
+    before = key;
+    if (!isCanonical((value as Record<string, unknown>)[key], depth - 1)) return false;
+  }
+  return true;
 }

@@ -48,28 +48,26 @@ export function buildEvent(parts: EventParts, context: EventContext): ZenAgentEv
   const resource = reference(parts.resource);
   const links = (description.references ?? []).filter((link) => link !== '');
   const references = referencesOf(links);
+  // In the order in which the API server sends them: contentHash need not sort then.
   const spec: EventSpec = {
-    source: finding.source,
     category: finding.category,
-    severity: parts.severity ?? finding.severity,
-    eventType: finding.eventType,
-    title: cutToBytes(text(description.title, bounds.title.maxLength), maximumBytes.title),
-    summary: text(description.summary, bounds.summary.maxLength),
-    subject: cut(`${resource.kind}/${resource.name}`, bounds.subject.maxLength),
-    resource,
-    origin: reference(parts.origin),
+    ...(context.cluster && { cluster: text(context.cluster, bounds.cluster.maxLength) }),
     details: detailsOf(description, references.length < links.length),
     detectedAt: context.detectedAt.toISOString(),
+    eventType: finding.eventType,
     fingerprint: identity.fingerprint,
+    origin: reference(parts.origin),
+    ...(references.length > 0 && { references }),
+    ...(description.remediation && { remediation: remediationOf(description.remediation) }),
+    resource,
+    ...(isScore(description.score) && { score: description.score }),
+    severity: parts.severity ?? finding.severity,
+    source: finding.source,
+    ...(finding.sourceSeverity && { sourceSeverity: text(finding.sourceSeverity, bounds.sourceSeverity.maxLength) }),
+    subject: cut(`${resource.kind}/${resource.name}`, bounds.subject.maxLength),
+    summary: text(description.summary, bounds.summary.maxLength),
+    title: cutToBytes(text(description.title, bounds.title.maxLength), maximumBytes.title),
   };
-  if (finding.sourceSeverity) spec.sourceSeverity = text(finding.sourceSeverity, bounds.sourceSeverity.maxLength);
-  if (isScore(description.score)) spec.score = description.score;
-  if (description.remediation) {
-    const remediation = text(description.remediation, bounds.remediation.maxLength);
-    spec.remediation = cutToBytes(remediation, maximumBytes.remediation);
-  }
-  if (references.length > 0) spec.references = references;
-  if (context.cluster) spec.cluster = text(context.cluster, bounds.cluster.maxLength);
   return {
     apiVersion,
     kind,
@@ -102,15 +100,18 @@ function labelsOf(spec: EventSpec): Record<string, string> {
 
 function reference(of: ResourceReference | Origin): ObjectReference {
   const fields = bounds.resource.properties;
-  const result: ObjectReference = {
+  const version =
+    of.apiVersion && cutToBytes(text(of.apiVersion, fields.apiVersion.maxLength), maximumBytes.apiVersion);
+  return {
+    ...(of.apiVersion && { apiVersion: version }),
     kind: text(of.kind, fields.kind.maxLength),
     name: cutToBytes(text(of.name, fields.name.maxLength), maximumBytes.name),
+    ...(of.namespace && { namespace: text(of.namespace, fields.namespace.maxLength) }),
   };
-  if (of.apiVersion) {
-    result.apiVersion = cutToBytes(text(of.apiVersion, fields.apiVersion.maxLength), maximumBytes.apiVersion);
-  }
-  if (of.namespace) result.namespace = text(of.namespace, fields.namespace.maxLength);
-  return result;
+}
+
+function remediationOf(words: string): string {
+  return cutToBytes(text(words, bounds.remediation.maxLength), maximumBytes.remediation);
 }
 
 function text(value: string, maximum: number): string {
@@ -151,23 +152,24 @@ export function contentHash(event: {
 }): number {
   const { detectedAt: _detectedAt, origin: _origin, details, ...spec } = event.spec;
   const { observedOn: _observedOn, ...stable } = details ?? {};
-  const labels: Record<string, string> = {};
-  for (const [key, value] of Object.entries(event.metadata.labels ?? {})) if (isOurLabel(key)) labels[key] = value;
-  return hash52(
-    canonicalJson({ spec, details: stable, labels, report: event.metadata.annotations?.[reportAnnotation] }),
-  );
+  const { labels, annotations } = event.metadata;
+  const ours = ourLabels.map((key) => labels?.[key] ?? null);
+  // In parts, since details alone have an order of their own.
+  const rest = JSON.stringify([ours, annotations?.[reportAnnotation]]);
+  return hash52(`${canonicalJson(spec)}\n${canonicalJson(stable)}\n${rest}`);
 }
 
-const ourLabels: ReadonlySet<string> = new Set([
+const ourLabels: readonly string[] = [
   'source',
   'severity',
   'category',
   ...['source', 'severity', 'category', 'event-type', 'resource-kind', 'resource-namespace'].map(
     (name) => labelPrefix + name,
   ),
-]);
+];
+const areOurLabels: ReadonlySet<string> = new Set(ourLabels);
 
 /** True for the labels that zen-watcher writes; all others belong to whoever added them. */
 export function isOurLabel(key: string): boolean {
-  return ourLabels.has(key);
+  return areOurLabels.has(key);
 }

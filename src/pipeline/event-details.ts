@@ -45,7 +45,7 @@ function fitted(record: Readonly<Record<string, unknown>>, bytes: number): Fitte
   for (const [key, raw] of Object.entries(record)) {
     const value = bounded(raw, 1, { values: maximumValues });
     if (value === undefined) continue;
-    const name = cut(clean(key), maximumNameCharacters);
+    const name = nameOf(key);
     const size = sizeOf(name, value);
     if (name === '' || count >= maximumMembers || size > room) {
       isCut = true;
@@ -60,11 +60,28 @@ function fitted(record: Readonly<Record<string, unknown>>, bytes: number): Fitte
 
 /** Sets an own member whatever it is called, `__proto__` too. */
 function put(record: Record<string, unknown>, name: string, value: unknown): void {
-  Object.defineProperty(record, name, { value, enumerable: true, writable: true, configurable: true });
+  if (name !== '__proto__') record[name] = value;
+  else Object.defineProperty(record, name, { value, enumerable: true, writable: true, configurable: true });
 }
 
+/** Too short for any known shape of a secret, and nothing in it to remove: the usual case. */
+const plainName = /^[A-Za-z][A-Za-z0-9]{0,15}$/;
+
+function nameOf(key: string): string {
+  return plainName.test(key) ? key : cut(clean(key), maximumNameCharacters);
+}
+
+/** Nothing in it that JSON escapes, and each character one byte. */
+const plainText = /^[ !#-[\]-~]*$/;
+
+/** Bytes of a member with its colon and comma. */
 function sizeOf(name: string, value: unknown): number {
-  return Buffer.byteLength(JSON.stringify(name)) + Buffer.byteLength(JSON.stringify(value)) + 2;
+  return jsonSize(name) + jsonSize(value) + 2;
+}
+
+function jsonSize(value: unknown): number {
+  if (typeof value === 'string' && plainText.test(value)) return value.length + 2;
+  return Buffer.byteLength(JSON.stringify(value));
 }
 
 /** A JSON-safe, bounded copy of a value; undefined for what says nothing. */
@@ -104,7 +121,7 @@ function boundedRecord(record: object, depth: number, left: { values: number }):
   const entries = Object.entries(record);
   for (const [key, raw] of entries.slice(0, maximumItems)) {
     const value = bounded(raw, depth + 1, left);
-    const name = cut(clean(key), maximumNameCharacters);
+    const name = nameOf(key);
     if (value !== undefined && name !== '') put(result, name, value);
   }
   if (entries.length > maximumItems || left.values < 0) put(result, truncated, true);

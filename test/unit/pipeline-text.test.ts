@@ -63,6 +63,18 @@ const untouched = [
   'keyless: sigstore',
 ];
 
+type Order = (keys: string[]) => string[];
+const inOrder: Order = (keys) => keys.toSorted();
+const inReverse: Order = (keys) => keys.toSorted().toReversed();
+
+/** A copy whose members were all set in some order. */
+function ordered(value: unknown, order: Order): unknown {
+  if (value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) return value.map((item) => ordered(item, order));
+  const record = value as Record<string, unknown>;
+  return Object.fromEntries(order(Object.keys(record)).map((key) => [key, ordered(record[key], order)]));
+}
+
 suite('text: secrets', () => {
   for (const [text, expected] of masked) {
     test(`are masked: ${expected.slice(0, 60)}`, () => {
@@ -195,12 +207,16 @@ suite('labels, hashes and waits', () => {
   test('canonical JSON is the same for the same value in any order', () => {
     const property = fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => {
       const again = JSON.parse(JSON.stringify(value)) as unknown;
-      assert.equal(canonicalJson(again), canonicalJson(value));
+      for (const order of [inOrder, inReverse])
+        assert.equal(canonicalJson(ordered(again, order)), canonicalJson(value));
       assert.deepEqual(JSON.parse(canonicalJson(value)), again);
     });
     fc.assert(property);
     assert.equal(canonicalJson({ b: 1, a: [undefined, null], c: undefined }), '{"a":[null,null],"b":1}');
     assert.notEqual(canonicalJson({ a: 1 }), canonicalJson({ a: '1' }));
+    let deep: unknown = 'below';
+    for (let depth = 0; depth < 100; depth += 1) deep = { a: deep };
+    assert.equal(canonicalJson(deep), `${'{"a":'.repeat(64)}"…"${'}'.repeat(64)}`);
   });
 
   test('a wait grows from half of the first to the greatest', () => {
