@@ -41,7 +41,10 @@ export interface Glance {
   isWanted?: IsWanted | undefined;
 }
 
-/** Whether an object means anything, by its head and, if need be, by its bytes. */
+/**
+ * Whether an object means anything, by its head and, if need be, by its bytes, which may break off: what cannot be seen in
+ * them is wanted.
+ */
 export type IsWanted = (head: ObjectHead, bytes: Buffer, start: number) => boolean;
 
 const maximumLineBytes = 64 * 1024 * 1024;
@@ -65,7 +68,8 @@ export async function* watchEvents(options: WatchOptions): AsyncGenerator<WatchE
     options.opened();
     watchdog.restart(options.inactivityMs());
     const chunks = alive(body, () => watchdog.restart(options.inactivityMs()));
-    for await (const line of lines(chunks, options.maximumLineBytes ?? maximumLineBytes)) {
+    const isEnough = (beginning: Buffer) => isUnwanted(beginning, options.glance);
+    for await (const line of lines(chunks, options.maximumLineBytes ?? maximumLineBytes, isEnough)) {
       const event = glancedEvent(line, options.glance) ?? parseEvent(line);
       yield event;
       // The end of a listing changes how long silence is normal.
@@ -93,6 +97,13 @@ function glancedEvent(line: Buffer, glance: Glance): WatchEvent | undefined {
   const { type, head, start } = glanced;
   if (!glance.isWanted(head, line, start)) return { type: 'UNWANTED', head };
   return type !== 'DELETED' && glance.isKnown?.(head) === true ? { type: 'KNOWN', head } : undefined;
+}
+
+/** Whether that can be said of a line from its beginning; undefined where its object cannot be judged yet. */
+function isUnwanted(beginning: Buffer, { isWanted }: Glance): boolean | undefined {
+  if (isWanted === undefined) return false;
+  const glanced = glanceAtLine(beginning);
+  return glanced === undefined ? undefined : !isWanted(glanced.head, beginning, glanced.start);
 }
 
 async function* alive(chunks: AsyncIterable<Buffer>, onChunk: () => void): AsyncGenerator<Buffer> {
