@@ -130,6 +130,7 @@ class Election implements Leadership {
       slots: this.#slots,
       scope: () => shards.scope,
       isWarm: (shard) => this.#scope.isWarm(shard),
+      silent: () => this.#rescope(),
       // A term may end in the middle of a decision: what follows from that waits for its end.
       acquired: (shard) => queueMicrotask(() => this.#acquired(shard)),
       lost: (shard, end) => queueMicrotask(() => this.#lost(shard, end)),
@@ -213,8 +214,13 @@ class Election implements Leadership {
     this.#leaving.delete(shard);
   }
 
+  #rescope(): void {
+    if (this.#parts.shards.count === 1 || !this.#isPlaced || this.#isStopping) return;
+    if (this.#slots.isUndisputed) this.#scope.want(this.#leases.wantedScope());
+  }
+
   #acquired(shard: Shard): void {
-    if (this.#parts.shards.count > 1) this.#scope.want(this.#leases.wantedScope());
+    this.#rescope();
     this.#scope.whenWarm(shard, () => this.#lead(shard));
   }
 

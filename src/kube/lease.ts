@@ -47,6 +47,8 @@ export interface LeaseParts {
    * `isRunOut`: its holder did not give it back, so nobody did its work for a while.
    */
   patienceMs?(isRunOut: boolean): number;
+  /** An attempt saw that its holder, another one, should have renewed it by now. */
+  silent?(): void;
   /** What is said on it besides at each renewal. */
   notes?(): Readonly<Record<string, string>>;
   /** Waits between attempts, or until the signal aborts. Absent: by the timers of the process. */
@@ -100,6 +102,11 @@ export class Lease {
   get freeInMs(): number {
     if (!this.#isOfAnother) return 0;
     return Math.max(0, this.#observedAtMs + this.#waitMs - this.#parts.clock.monotonicMs());
+  }
+
+  /** Another one who holds it, or did to the last, and whose own term must be over by now. It may be renewed yet. */
+  get silentHolder(): string | undefined {
+    return this.#isOfAnother && this.#silentInMs <= 0 ? this.#known?.record.holderIdentity : undefined;
   }
 
   /** Whether what was last read or written of it is all that we know to have happened. */
@@ -168,6 +175,7 @@ export class Lease {
       });
       await this.attempt();
       if (this.#isStopping) return;
+      if (this.silentHolder !== undefined) this.#parts.silent?.();
       const pause = new AbortController();
       await Promise.race([woken, (this.#parts.pause ?? paused)(this.#nextAttemptMs(), pause.signal)]);
       pause.abort();
@@ -182,7 +190,9 @@ export class Lease {
     if (!this.#isOfAnother) return retryMs;
     const wantedInMs = this.#wantedInMs();
     // What is wanted now was tried for in vain just before.
-    return wantedInMs <= 0 ? timing.retryMs / 8 : Math.min(retryMs, wantedInMs);
+    if (wantedInMs <= 0) return timing.retryMs / 8;
+    const silentInMs = this.#silentInMs;
+    return Math.min(retryMs, wantedInMs, silentInMs > 0 ? silentInMs : retryMs);
   }
 
   async #read(): Promise<void> {
@@ -214,6 +224,12 @@ export class Lease {
     const isRunOut = this.#isOfAnother;
     const freeSinceMs = this.#observedAtMs + (isRunOut ? this.#waitMs : 0);
     return freeSinceMs + (patienceMs?.(isRunOut) ?? 0) - clock.monotonicMs();
+  }
+
+  /** Until a holder who renewed when it was last seen to change has to give up, if it is configured as we are. */
+  get #silentInMs(): number {
+    const { clock, timing } = this.#parts;
+    return this.#observedAtMs + timing.renewDeadlineMs - clock.monotonicMs();
   }
 
   /** How long its holder wants others to wait. */

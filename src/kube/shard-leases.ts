@@ -5,13 +5,14 @@
  *    its share, and a little later still by anybody: at most a quarter of a retry, where its leader died.
  *  - A replica that leads in two shards fewer than another one reads one of that one's shards beside its own. When it has
  *    read it, it says so on its slot, and the other one gives the Lease back. So nothing stops while it reads.
+ *  - A shard whose leader should have renewed its Lease by now is read by one of the others before the Lease is free.
  */
 import type { LeaseEnd, LeaseParts } from './lease.ts';
 import { Lease } from './lease.ts';
 import type { Slots } from './slots.ts';
 
 export interface ShardLeasesParts
-  extends Omit<LeaseParts, 'name' | 'acquired' | 'lost' | 'patienceMs' | 'notes' | 'failed'> {
+  extends Omit<LeaseParts, 'name' | 'acquired' | 'lost' | 'patienceMs' | 'notes' | 'failed' | 'silent'> {
   /** By number of the shard. */
   readonly names: readonly string[];
   readonly slots: Pick<Slots, 'own' | 'others' | 'members' | 'isUndisputed'>;
@@ -19,6 +20,8 @@ export interface ShardLeasesParts
   isWarm(shard: number): boolean;
   /** Those that are read here, warm or not. */
   scope(): ReadonlySet<number>;
+  /** What is to be read may be more now: a leader is silent. */
+  silent(): void;
   acquired(shard: number): void;
   lost(shard: number, end: LeaseEnd): void;
   failed(name: string, error: unknown): void;
@@ -46,6 +49,7 @@ export class ShardLeases {
           notes: () => ({ shards: String(parts.names.length) }),
           acquired: () => this.#resume(shard),
           lost: (end) => this.#end(shard, end),
+          silent: () => parts.silent(),
           failed: (error) => parts.failed(name, error),
         }),
     );
@@ -71,14 +75,15 @@ export class ShardLeases {
   }
 
   /**
-   * What is to be read: what we lead in, what nobody leads in and we read already, and the shard that we are to take from
-   * somebody who leads in more; where that is none, one to stand by for.
+   * What is to be read: what we lead in, what nobody leads in and we read already, what we are next to lead in since its leader
+   * is silent, and the shard that we are to take from somebody who leads in more; where that is none, one to stand by for.
    */
   wantedScope(): ReadonlySet<number> {
     const { names, slots, scope } = this.#parts;
     if (names.length === 1) return new Set([0]);
     const wanted = new Set(this.held);
     for (const shard of scope()) if (this.#leases[shard]?.holder === undefined) wanted.add(shard);
+    for (const shard of this.#deserted()) wanted.add(shard);
     const candidate = this.#candidate();
     if (candidate !== undefined) wanted.add(candidate);
     const [first = (slots.own ?? 0) % names.length] = scope();
@@ -155,6 +160,23 @@ export class ShardLeases {
   /** As many may each replica lead in. */
   get #share(): number {
     return Math.ceil(this.#parts.names.length / Math.max(1, this.#parts.slots.members.length));
+  }
+
+  /** Our part of the shards whose leaders are silent: who leads in least comes first, and each sees nearly the same. */
+  #deserted(): number[] {
+    const { slots } = this.#parts;
+    const { own } = slots;
+    if (own === undefined || !slots.isUndisputed) return [];
+    const silent = new Set(this.#leases.flatMap(({ silentHolder }) => silentHolder ?? []));
+    const theirs = slots.others.filter(({ identity }) => !silent.has(identity));
+    const heirs = [
+      { slot: own, count: this.held.length },
+      ...theirs.map(({ slot, identity }) => ({ slot, count: this.#countOf(identity) })),
+    ].sort((a, b) => a.count - b.count || a.slot - b.slot);
+    const place = heirs.findIndex(({ slot }) => slot === own);
+    return this.#leases
+      .flatMap(({ silentHolder }, shard) => (silentHolder === undefined ? [] : [shard]))
+      .filter((_, at) => at % heirs.length === place);
   }
 
   #countOf(identity: string): number {

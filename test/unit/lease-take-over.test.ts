@@ -246,6 +246,7 @@ function addReplica(race: Race, names: readonly string[], timing: LeaseTiming, i
     timing,
     scope: () => scope,
     isWarm: (shard) => scope.has(shard) && leases.isHeld(shard),
+    silent() {},
     acquired: () => {},
     lost: () => {},
     failed: () => {},

@@ -55,6 +55,7 @@ class Replica {
       slots: this.slots,
       scope: () => this.scope,
       isWarm: (shard) => this.warm.has(shard),
+      silent() {},
       acquired: (shard) => void this.told.push(`acquired ${shard}`),
       lost: (shard, end) => void this.told.push(`${end} ${shard}`),
       failed: () => {},
@@ -167,6 +168,29 @@ suite('Leases of shards', () => {
     // One turn is a second.
     await crowd.run(15);
     assert.deepEqual(first.writes, [0, 1]);
+  });
+
+  test('killed, its shard is read by one of the others before its Lease is free; who renews again keeps it', async (t) => {
+    const crowd = new Crowd();
+    t.after(() => crowd.end());
+    const [first, second, third] = [crowd.add(2), crowd.add(2), crowd.add(2)];
+    await crowd.run(6);
+    const [[kept = -1], [lost = -1]] = [first.writes, second.writes];
+    const scopes = () => [first, third].map(({ scope }) => [...scope]);
+    second.isDead = true;
+    await crowd.run(8);
+    assert.deepEqual(scopes(), [[kept], [0]], 'the third one stands by for the shard of its slot');
+    // Its own term is over after 10 s, its Lease free after 12.
+    await crowd.run(3);
+    assert.deepEqual(scopes(), [[kept], [lost]]);
+    assert.deepEqual(crowd.shares, [1, 0]);
+    second.isDead = false;
+    await crowd.run(2);
+    assert.deepEqual(second.writes, [lost]);
+    second.isDead = true;
+    await crowd.run(12);
+    assert.deepEqual(third.writes, [lost]);
+    assert.deepEqual(first.writes, [kept]);
   });
 
   test('another number of shards is waited out, in both directions, also by the only leader', async (t) => {
