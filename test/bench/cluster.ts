@@ -1,6 +1,7 @@
 /** A control plane for measuring: no audit log (it slows writes), the CRDs, and an account with the daemon's rights. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import type { ControlPlane } from '../cluster/control-plane.ts';
 import { startControlPlane } from '../cluster/control-plane.ts';
@@ -9,6 +10,7 @@ import type { Container } from '../support/container.ts';
 import { makeContainer } from '../support/container.ts';
 import { ensureEventCrd } from '../support/crd.ts';
 import { repositoryRoot } from '../support/repository.ts';
+import { cpuSeconds } from './processes.ts';
 
 export interface BenchCluster {
   readonly controlPlane: ControlPlane;
@@ -50,6 +52,23 @@ metadata: { name: ${account}-bench }
 roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: ${account}-bench }
 subjects: [{ kind: ServiceAccount, name: ${account}, namespace: ${home} }]
 `;
+
+const idleSeconds = 1;
+const idleShare = 0.1;
+
+/**
+ * Waits until the control plane uses next to no CPU: what was deleted is still worked off for seconds by the watch caches and
+ * the controllers, and would be counted with whatever is measured next. Throws after two minutes.
+ */
+export async function untilIdle({ controlPlane }: BenchCluster): Promise<void> {
+  const used = () => Object.values(controlPlane.pids).reduce((sum, pid) => sum + cpuSeconds(pid), 0);
+  for (const end = performance.now() + 120_000; performance.now() < end; ) {
+    const before = used();
+    await sleep(idleSeconds * 1000);
+    if (used() - before <= idleShare * idleSeconds) return;
+  }
+  throw new Error('the control plane did not become idle within two minutes');
+}
 
 export async function startBenchCluster(log: (line: string) => void, isLimited: boolean): Promise<BenchCluster> {
   const controlPlane = await startControlPlane({ log });

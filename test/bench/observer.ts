@@ -15,6 +15,7 @@ const namePattern = /"name":"([^"]+)"/;
 export async function observe(cluster: BenchCluster, namespace: string): Promise<Observer> {
   const seen = new Map<string, number>();
   const ending = new AbortController();
+  let hasEnded = false;
   const { body } = await cluster.agent.request({
     origin: cluster.controlPlane.server,
     path: `${eventsPath(namespace)}?watch=true&timeoutSeconds=3600`,
@@ -40,6 +41,8 @@ export async function observe(cluster: BenchCluster, namespace: string): Promise
       }
     } catch (error) {
       if (!ending.signal.aborted) throw error;
+    } finally {
+      hasEnded = true;
     }
   })();
   return {
@@ -49,6 +52,8 @@ export async function observe(cluster: BenchCluster, namespace: string): Promise
       let changedAt = performance.now();
       while (seen.size < count) {
         await new Promise((resolve) => setTimeout(resolve, 5));
+        // As it does with a watch that does not keep up, on a machine that is too busy to measure anything.
+        if (hasEnded) throw new Error(`the server ended the watch, after ${seen.size} of ${count} events`);
         if (seen.size !== size) {
           size = seen.size;
           changedAt = performance.now();

@@ -79,12 +79,24 @@ export function startWatcher(cluster: BenchCluster, namespace: string, options: 
 
 /** Runs a TypeScript program of this folder to its end; rejects when it fails. */
 export function runScript(file: string, argument: unknown, container?: Container): Promise<void> {
+  return startScript(file, argument, container).done;
+}
+
+export interface Script {
+  readonly pid: number;
+  /** Rejects when it fails. */
+  readonly done: Promise<void>;
+}
+
+/** Starts a TypeScript program of this folder. */
+export function startScript(file: string, argument: unknown, container?: Container): Script {
   const args = [join(import.meta.dirname, file), JSON.stringify(argument)];
   const child = start(args, ['ignore', 'inherit', 'inherit'], container);
-  return new Promise((resolve, reject) => {
+  const done = new Promise<void>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(`${file} ended with ${code}`))));
   });
+  return { pid: child.pid as number, done };
 }
 
 /** Node with these arguments; the wrapper of a container becomes that very process. */
@@ -105,6 +117,12 @@ export function residentMegabytes(pid: number): { now: number; peak: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const kilobytes = (field: string) => Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0);
   return { now: (kilobytes('VmRSS') * 1024) / 1e6, peak: (kilobytes('VmHWM') * 1024) / 1e6 };
+}
+
+/** CPU seconds of a process, user and system, as the kernel counts them: in hundredths. */
+export function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 /** The port that the process listens on, and not that of its webhooks. */
