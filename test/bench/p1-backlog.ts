@@ -90,22 +90,28 @@ async function measurePair(cluster: BenchCluster, pair: number, documents: reado
   const [watched, rawly] = [await observe(cluster, namespaces[0]), await observe(cluster, namespaces[1])];
 
   const watcher = startWatcher(cluster, namespaces[0]);
-  const daemon = await stoppedAtFirst(watcher.pid, watched);
-  const loop = startScript('raw-create.ts', rawArguments(cluster, namespaces[1], documents));
-  const raw = await stoppedAtFirst(loop.pid, rawly);
-  for (let turn = pair === 0 ? turnsInAPair - turnsToWarmUp : 0; turn < turnsInAPair; turn += 1) {
-    for (const side of Math.random() < 0.5 ? [daemon, raw] : [raw, daemon]) await takeTurn(side);
+  const sides: Side[] = [];
+  try {
+    sides.push(await stoppedAtFirst(watcher.pid, watched));
+    const loop = startScript('raw-create.ts', rawArguments(cluster, namespaces[1], documents));
+    // It is killed before its end.
+    loop.done.catch(() => {});
+    sides.push(await stoppedAtFirst(loop.pid, rawly));
+    for (let turn = pair === 0 ? turnsInAPair - turnsToWarmUp : 0; turn < turnsInAPair; turn += 1) {
+      for (const side of Math.random() < 0.5 ? sides : sides.toReversed()) await takeTurn(side);
+    }
+  } finally {
+    // Stopped, they would stay for ever.
+    for (const { pid } of sides) process.kill(pid, 'SIGKILL');
   }
-  for (const { pid } of [daemon, raw]) process.kill(pid, 'SIGKILL');
-  await loop.done.catch(() => {});
   await watcher.stop();
-  for (const { observer } of [daemon, raw]) {
+  for (const { observer } of sides) {
     if (observer.seen.size >= events) throw new Error(`a backlog of ${events} events is too short`);
     await observer.stop();
   }
   for (const namespace of namespaces) await send(cluster, 'DELETE', eventsPath(namespace));
-  const rate = (side: Side) => side.events / (side.ms / 1000);
-  return { raw: rate(raw), daemon: rate(daemon) };
+  const [daemon = Number.NaN, raw = Number.NaN] = sides.map(({ events: count, ms }) => count / (ms / 1000));
+  return { raw, daemon };
 }
 
 async function stoppedAtFirst(pid: number, observer: Observer): Promise<Side> {
