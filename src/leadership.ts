@@ -199,7 +199,7 @@ class Election implements Leadership {
       return;
     }
     this.#leases.resume();
-    this.#scope.want(this.#leases.wantedScope());
+    this.#rescope();
     const surplus = this.#leases.surplus();
     if (surplus !== undefined && this.#leaving.size === 0) {
       void this.#giveBack(surplus, Math.min(longestDrainMs, config.shutdown.drainSeconds * 1000));
@@ -214,6 +214,7 @@ class Election implements Leadership {
     this.#leaving.delete(shard);
   }
 
+  /** What is to be read may have changed. */
   #rescope(): void {
     if (this.#parts.shards.count === 1 || !this.#isPlaced || this.#isStopping) return;
     if (this.#slots.isUndisputed) this.#scope.want(this.#leases.wantedScope());

@@ -12,7 +12,7 @@ import { Lease } from './lease.ts';
 import type { Slots } from './slots.ts';
 
 export interface ShardLeasesParts
-  extends Omit<LeaseParts, 'name' | 'acquired' | 'lost' | 'patienceMs' | 'notes' | 'failed' | 'silent'> {
+  extends Omit<LeaseParts, 'name' | 'acquired' | 'lost' | 'patienceMs' | 'notes' | 'failed'> {
   /** By number of the shard. */
   readonly names: readonly string[];
   readonly slots: Pick<Slots, 'own' | 'others' | 'members' | 'isUndisputed'>;
@@ -20,8 +20,6 @@ export interface ShardLeasesParts
   isWarm(shard: number): boolean;
   /** Those that are read here, warm or not. */
   scope(): ReadonlySet<number>;
-  /** What is to be read may be more now: a leader is silent. */
-  silent(): void;
   acquired(shard: number): void;
   lost(shard: number, end: LeaseEnd): void;
   failed(name: string, error: unknown): void;
@@ -49,7 +47,6 @@ export class ShardLeases {
           notes: () => ({ shards: String(parts.names.length) }),
           acquired: () => this.#resume(shard),
           lost: (end) => this.#end(shard, end),
-          silent: () => parts.silent(),
           failed: (error) => parts.failed(name, error),
         }),
     );
@@ -167,15 +164,15 @@ export class ShardLeases {
     const { slots } = this.#parts;
     const { own } = slots;
     if (own === undefined || !slots.isUndisputed) return [];
-    const silent = new Set(this.#leases.flatMap(({ silentHolder }) => silentHolder ?? []));
-    const theirs = slots.others.filter(({ identity }) => !silent.has(identity));
+    const silent = this.#leases.map(({ silentHolder }) => silentHolder);
+    const theirs = slots.others.filter(({ identity }) => !silent.includes(identity));
     const heirs = [
       { slot: own, count: this.held.length },
       ...theirs.map(({ slot, identity }) => ({ slot, count: this.#countOf(identity) })),
     ].sort((a, b) => a.count - b.count || a.slot - b.slot);
     const place = heirs.findIndex(({ slot }) => slot === own);
-    return this.#leases
-      .flatMap(({ silentHolder }, shard) => (silentHolder === undefined ? [] : [shard]))
+    return silent
+      .flatMap((holder, shard) => (holder === undefined ? [] : [shard]))
       .filter((_, at) => at % heirs.length === place);
   }
 

@@ -246,7 +246,6 @@ function addReplica(race: Race, names: readonly string[], timing: LeaseTiming, i
     timing,
     scope: () => scope,
     isWarm: (shard) => scope.has(shard) && leases.isHeld(shard),
-    silent() {},
     acquired: () => {},
     lost: () => {},
     failed: () => {},

@@ -55,7 +55,6 @@ class Replica {
       slots: this.slots,
       scope: () => this.scope,
       isWarm: (shard) => this.warm.has(shard),
-      silent() {},
       acquired: (shard) => void this.told.push(`acquired ${shard}`),
       lost: (shard, end) => void this.told.push(`${end} ${shard}`),
       failed: () => {},
