@@ -58,7 +58,9 @@ export function buildEvent(parts: EventParts, context: EventContext): ZenAgentEv
     fingerprint: identity.fingerprint,
     origin: reference(parts.origin),
     ...(references.length > 0 && { references }),
-    ...(description.remediation && { remediation: remediationOf(description.remediation) }),
+    ...(description.remediation && {
+      remediation: text(description.remediation, bounds.remediation.maxLength, maximumBytes.remediation),
+    }),
     resource,
     ...(isScore(description.score) && { score: description.score }),
     severity: parts.severity ?? finding.severity,
@@ -66,7 +68,7 @@ export function buildEvent(parts: EventParts, context: EventContext): ZenAgentEv
     ...(finding.sourceSeverity && { sourceSeverity: text(finding.sourceSeverity, bounds.sourceSeverity.maxLength) }),
     subject: cut(`${resource.kind}/${resource.name}`, bounds.subject.maxLength),
     summary: text(description.summary, bounds.summary.maxLength),
-    title: cutToBytes(text(description.title, bounds.title.maxLength), maximumBytes.title),
+    title: text(description.title, bounds.title.maxLength, maximumBytes.title),
   };
   return {
     apiVersion,
@@ -100,22 +102,17 @@ function labelsOf(spec: EventSpec): Record<string, string> {
 
 function reference(of: ResourceReference | Origin): ObjectReference {
   const fields = bounds.resource.properties;
-  const version =
-    of.apiVersion && cutToBytes(text(of.apiVersion, fields.apiVersion.maxLength), maximumBytes.apiVersion);
   return {
-    ...(of.apiVersion && { apiVersion: version }),
+    ...(of.apiVersion && { apiVersion: text(of.apiVersion, fields.apiVersion.maxLength, maximumBytes.apiVersion) }),
     kind: text(of.kind, fields.kind.maxLength),
-    name: cutToBytes(text(of.name, fields.name.maxLength), maximumBytes.name),
+    name: text(of.name, fields.name.maxLength, maximumBytes.name),
     ...(of.namespace && { namespace: text(of.namespace, fields.namespace.maxLength) }),
   };
 }
 
-function remediationOf(words: string): string {
-  return cutToBytes(text(words, bounds.remediation.maxLength), maximumBytes.remediation);
-}
-
-function text(value: string, maximum: number): string {
-  return cut(clean(value), maximum);
+/** Cleaned, and cut to so many characters and bytes. */
+function text(value: string, characters: number, bytes = Number.POSITIVE_INFINITY): string {
+  return cutToBytes(cut(clean(value), characters), bytes);
 }
 
 function isScore(score: number | undefined): score is number {
