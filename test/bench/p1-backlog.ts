@@ -90,19 +90,21 @@ async function measurePair(cluster: BenchCluster, pair: number, documents: reado
   const [watched, rawly] = [await observe(cluster, namespaces[0]), await observe(cluster, namespaces[1])];
 
   const watcher = startWatcher(cluster, namespaces[0]);
+  const pids = [watcher.pid];
   const sides: Side[] = [];
   try {
     sides.push(await stoppedAtFirst(watcher.pid, watched));
     const loop = startScript('raw-create.ts', rawArguments(cluster, namespaces[1], documents));
+    pids.push(loop.pid);
     // It is killed before its end.
     loop.done.catch(() => {});
     sides.push(await stoppedAtFirst(loop.pid, rawly));
-    for (let turn = pair === 0 ? turnsInAPair - turnsToWarmUp : 0; turn < turnsInAPair; turn += 1) {
+    for (let turn = 0; turn < (pair === 0 ? turnsToWarmUp : turnsInAPair); turn += 1) {
       for (const side of Math.random() < 0.5 ? sides : sides.toReversed()) await takeTurn(side);
     }
   } finally {
     // Stopped, they would stay for ever.
-    for (const { pid } of sides) process.kill(pid, 'SIGKILL');
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
   }
   await watcher.stop();
   for (const { observer } of sides) {
