@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent, request } from 'undici';
+import { Agent, errors, request } from 'undici';
 import type { ControlPlane } from '../cluster/control-plane.ts';
 import { startControlPlane } from '../cluster/control-plane.ts';
 import { apply, kubectlOutput } from '../cluster/kubectl.ts';
@@ -133,6 +133,17 @@ export async function send(
     throw new Error(`${method} ${path}: ${answer.statusCode} ${text.slice(0, 300)}`);
   }
   return text;
+}
+
+/** Removes all of a collection. The server ends a request after a minute, if need be without a word, so it may take several. */
+export async function removeAll(cluster: BenchCluster, path: string): Promise<void> {
+  for (let isEmpty = false; !isEmpty; ) {
+    await send(cluster, 'DELETE', path, undefined, [504]).catch((error: unknown) => {
+      if (!(error instanceof errors.SocketError)) throw error;
+    });
+    const rest = JSON.parse(await send(cluster, 'GET', `${path}?limit=1`)) as { readonly items: readonly object[] };
+    isEmpty = rest.items.length === 0;
+  }
 }
 
 export async function makeNamespace(cluster: BenchCluster, name: string): Promise<void> {

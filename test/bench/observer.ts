@@ -5,6 +5,8 @@ import { eventsPath } from './cluster.ts';
 export interface Observer {
   /** Milliseconds (performance.now) at which each event was first seen, by name, in order. */
   readonly seen: ReadonlyMap<string, number>;
+  /** When the last one was. */
+  readonly lastSeenMs: number;
   /** Resolves when so many were seen; rejects after `timeoutMs` without a new one. */
   until(count: number, timeoutMs?: number): Promise<void>;
   stop(): Promise<void>;
@@ -15,6 +17,7 @@ const namePattern = /"name":"([^"]+)"/;
 export async function observe(cluster: BenchCluster, namespace: string): Promise<Observer> {
   const seen = new Map<string, number>();
   const ending = new AbortController();
+  let lastSeenMs = 0;
   let hasEnded = false;
   const { body } = await cluster.agent.request({
     origin: cluster.controlPlane.server,
@@ -36,7 +39,9 @@ export async function observe(cluster: BenchCluster, namespace: string): Promise
           const metadata = line.slice(line.indexOf('"metadata":'));
           // managedFields have no "name" member before metadata.name.
           const name = namePattern.exec(metadata)?.[1];
-          if (name !== undefined && !seen.has(name)) seen.set(name, now);
+          if (name === undefined || seen.has(name)) continue;
+          seen.set(name, now);
+          lastSeenMs = now;
         }
       }
     } catch (error) {
@@ -47,6 +52,9 @@ export async function observe(cluster: BenchCluster, namespace: string): Promise
   })();
   return {
     seen,
+    get lastSeenMs() {
+      return lastSeenMs;
+    },
     async until(count, timeoutMs = 60_000) {
       let size = seen.size;
       let changedAt = performance.now();
