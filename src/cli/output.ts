@@ -1,3 +1,5 @@
+import { isBrokenPipe } from '../lib/broken-pipe.ts';
+
 const charactersPerWrite = 64 * 1024;
 
 /** A stream of text that ends silently when its reader has gone (`zen-watcher scan . | head`). */
@@ -54,9 +56,4 @@ export class Output {
   readonly #onError = (error: Error): void => {
     if (isBrokenPipe(error)) this.#isClosed = true;
   };
-}
-
-function isBrokenPipe(error: Error): boolean {
-  const code = 'code' in error ? error.code : undefined;
-  return code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED';
 }

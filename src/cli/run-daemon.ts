@@ -15,7 +15,10 @@ import type { Logger } from '../telemetry/logger.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import type { RunFlags, RunIo } from './run.ts';
 
-/** Runs until it is asked to stop. */
+/**
+ * Runs until it is asked to stop. Throws when nobody reads its log any more: after what is queued was written, so that
+ * whoever started it starts one whose log is read.
+ */
 export async function run(flags: RunFlags, io: RunIo): Promise<void> {
   const { environment } = io;
   const config = await loadConfig(flags, environment, sources);
@@ -34,9 +37,10 @@ export async function run(flags: RunFlags, io: RunIo): Promise<void> {
     identity: `${hostname()}_${randomUUID()}`,
     watchConfig: (listener) => watchConfig({ flags, environment, registry: sources }, listener),
   });
-  const signal = await io.stopSignal();
+  const signal = await Promise.race([io.stopSignal(), logger.broken]);
   logger.info('stopping', { signal });
   await daemon.stop();
+  if (signal === undefined) throw new Error('stopped, because nobody reads standard output any more');
 }
 
 /** V8 takes its limits at the start of the process only: all that can be done here is to say that they do not fit. */

@@ -25,14 +25,16 @@ const maximumWaitingBytes = 1024 * 1024;
 
 /** A logger with the controls that its owner has. */
 export interface ControlledLogger extends Logger {
-  /** Lines dropped because nobody read them. */
+  /** Lines dropped because nobody read them, or because they could not be written. */
   dropped(): number;
+  /** Resolves when nobody reads the lines any more, nor ever will. */
+  readonly broken: Promise<undefined>;
   setLevel(level: LogLevel): void;
 }
 
 /** `{"time","level","message",...fields}` a line. */
 export function createLogger({ level, out }: LoggerOptions): ControlledLogger {
-  const { stream, dropped } = boundedStream(out, maximumWaitingBytes);
+  const { stream, dropped, broken } = boundedStream(out, maximumWaitingBytes);
   const logger = winston.createLogger({
     level,
     format: winston.format.printf(({ level: lineLevel, message, ...fields }) =>
@@ -54,6 +56,7 @@ export function createLogger({ level, out }: LoggerOptions): ControlledLogger {
     info: at('info'),
     debug: at('debug'),
     dropped,
+    broken,
     setLevel(next) {
       rank = logLevels.indexOf(next);
       logger.level = next;

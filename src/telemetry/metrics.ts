@@ -273,7 +273,7 @@ function gaugesOf(registry: Registry, gauges: Gauges, version: string): void {
   });
   new Counter({
     name: 'zen_watcher_log_lines_dropped_total',
-    help: 'Log lines dropped because nobody read them.',
+    help: 'Log lines dropped because nobody read them, or because they could not be written.',
     registers,
     collect() {
       this.reset();

@@ -55,6 +55,18 @@ suite('daemon: the process', () => {
     assert.equal(daemon.stderr(), '');
   });
 
+  test('nobody reads its log any more: what is queued is written, and it ends with 1 and says why', async (t) => {
+    t.after(() => removeReports(stage, team));
+    home = await stage.home('events');
+    const daemon = await stage.daemonProcess(home);
+    await ready(daemon);
+    await putReport(stage, report(300, 2000));
+    await until('a queue', async () => (await scrape(daemon)).received === 300);
+    assert.equal(await daemon.breakOutput(), 1);
+    assert.equal((await stage.events(home.namespace)).length, 300);
+    assert.equal(daemon.stderr(), 'zen-watcher: stopped, because nobody reads standard output any more\n');
+  });
+
   test('SIGKILL in the middle of 500 findings, three times: every finding is there, none was made twice', async (t) => {
     t.after(() => removeReports(stage, team));
     home = await stage.home('events');

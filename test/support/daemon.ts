@@ -89,6 +89,8 @@ export interface DaemonProcess extends TestDaemon {
   reconfigure(settings: DaemonSettings | string): void;
   /** Stops reading its log, or reads on. */
   holdOutput(isHeld: boolean): void;
+  /** Goes away as the reader of its log, and waits for its end: the exit code. */
+  breakOutput(): Promise<number | null>;
 }
 
 function configOf(place: DaemonPlace, settings: DaemonSettings): Config {
@@ -126,7 +128,7 @@ export async function startTestDaemon(place: DaemonPlace, settings: DaemonSettin
 
 /** A daemon in a process of its own that may not have come to anything yet. */
 export interface LaunchedDaemon
-  extends Pick<DaemonProcess, 'pid' | 'end' | 'lines' | 'reconfigure' | 'stderr' | 'holdOutput'> {
+  extends Pick<DaemonProcess, 'pid' | 'end' | 'lines' | 'reconfigure' | 'stderr' | 'holdOutput' | 'breakOutput'> {
   /** Waits until its port listens. Throws when it ends before. */
   listening(): Promise<number>;
 }
@@ -143,6 +145,7 @@ export async function startDaemonProcess(place: DaemonPlace, settings: DaemonSet
     stderr: launched.stderr,
     reconfigure: launched.reconfigure,
     holdOutput: launched.holdOutput,
+    breakOutput: launched.breakOutput,
     end: launched.end,
     stop: async () => void (await launched.end('SIGTERM')),
   };
@@ -188,6 +191,10 @@ export function launchDaemonProcess(place: DaemonPlace, settings: DaemonSettings
     holdOutput(isHeld) {
       if (isHeld) child.stdout.unpipe(log.stream).pause();
       else child.stdout.pipe(log.stream);
+    },
+    breakOutput() {
+      child.stdout.destroy();
+      return ended;
     },
     end(signal) {
       child.kill(signal);
