@@ -39,6 +39,12 @@ export interface InformerOptions {
 /** starting: nothing is known yet. The rest are the reflector's. */
 export type InformerState = { readonly kind: 'starting' } | ReflectorState;
 
+/**
+ * How a server says that it does not have a version, or knows nothing of such: 400, 410, and 504 for one that is yet to come
+ * (a server that lags behind, or an etcd that was put back).
+ */
+const withoutThatVersion = new Set([400, 410, 504]);
+
 export class Informer {
   readonly #options: InformerOptions;
   readonly #handler: ReflectorHandler;
@@ -115,9 +121,21 @@ export class Informer {
       throw new KubeError({ status: 0, reason: 'Absent', message: `${resource}.${group} is not served` });
     }
     const collection = { group, version: this.#version, resource, ...(namespaced ? { namespace } : {}) };
-    return isReadOneByOne === true
-      ? this.#getByName(collection, name)
-      : listByName({ ...this.#options, collection }, name);
+    return isReadOneByOne === true ? this.#getByName(collection, name) : this.#listByName(collection, name);
+  }
+
+  /** Nothing older than what was told of it is asked for, so that the server need not ask etcd: many may be read at a time. */
+  async #listByName(collection: Collection, name: string): Promise<KubeObject | undefined> {
+    const selection = { ...this.#options, collection };
+    const resourceVersion = this.#known.get(`${collection.namespace ?? ''}/${name}`);
+    // What an aggregated API makes of versions is its own.
+    if (!resourceVersion || this.#options.isAggregated === true) return listByName(selection, name);
+    try {
+      return await listByName(selection, name, { resourceVersion, resourceVersionMatch: 'NotOlderThan' });
+    } catch (error) {
+      if (error instanceof KubeError && withoutThatVersion.has(error.status)) return listByName(selection, name);
+      throw error;
+    }
   }
 
   async #getByName(collection: Collection, name: string): Promise<KubeObject | undefined> {

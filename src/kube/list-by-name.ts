@@ -17,14 +17,21 @@ export interface Selection {
   readonly signal?: AbortSignal;
 }
 
-/** `at`: as it was at exactly that resourceVersion; its metadata only. Throws KubeError. */
-export async function listByName(selection: Selection, name: string, at?: string): Promise<KubeObject | undefined> {
+/** A resourceVersion, and how an answer has to agree with it. */
+export interface Moment {
+  readonly resourceVersion: string;
+  /** Exact: as it was then; its metadata only. NotOlderThan: what the server has in memory, without asking etcd. */
+  readonly resourceVersionMatch: 'Exact' | 'NotOlderThan';
+}
+
+/** Without a moment: as it is now, by etcd. Throws KubeError. */
+export async function listByName(selection: Selection, name: string, at?: Moment): Promise<KubeObject | undefined> {
   const { client, collection, labelSelector, fieldSelector, signal } = selection;
   const { resource } = collection;
   const selectors = [fieldSelector, `metadata.name=${escapeSelector(name)}`].filter((one) => one !== undefined);
-  const moment = at === undefined ? {} : { resourceVersion: at, resourceVersionMatch: 'Exact' };
-  const path = pathOf(collection, { query: { labelSelector, fieldSelector: selectors.join(','), ...moment } });
-  const shape = at === undefined ? {} : { accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' };
+  const path = pathOf(collection, { query: { labelSelector, fieldSelector: selectors.join(','), ...at } });
+  const isMetadata = at?.resourceVersionMatch === 'Exact';
+  const shape = !isMetadata ? {} : { accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' };
   const request = { method: 'GET', path, verb: 'list', resource, ...shape, ...(signal ? { signal } : {}) } as const;
   const answer = parseRecord((await client.request(request)).body);
   // Some servers write `items: null` for an empty list.

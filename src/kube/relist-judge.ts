@@ -93,6 +93,7 @@ export class RelistJudge {
     const { collection } = this.#options;
     const { namespace, name } = splitKey(key);
     const within = namespace === '' ? collection : { ...collection, namespace };
-    return (await listByName({ ...this.#options, collection: within }, name, at))?.metadata.resourceVersion;
+    const moment = { resourceVersion: at, resourceVersionMatch: 'Exact' } as const;
+    return (await listByName({ ...this.#options, collection: within }, name, moment))?.metadata.resourceVersion;
   }
 }

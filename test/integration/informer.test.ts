@@ -107,6 +107,44 @@ suite('an informer on a real server', () => {
     await crd.remove('v2');
   });
 
+  test('reads again what it was told from the memory of the server, and what that does not have from etcd', async () => {
+    const crd = new WidgetCrd(rest);
+    await crd.serve();
+    const one = await crd.create(namespace, 'one');
+    const client = clientFor(used.controlPlane);
+    const asked: (string | null)[] = [];
+    let isAhead = false;
+    const request = client.request.bind(client);
+    client.request = (options) => {
+      const url = new URL(options.path, used.controlPlane.server);
+      const { searchParams } = url;
+      if (searchParams.get('fieldSelector') === null) return request(options);
+      asked.push(searchParams.get('resourceVersion'));
+      assert.equal(
+        searchParams.get('resourceVersionMatch'),
+        searchParams.has('resourceVersion') ? 'NotOlderThan' : null,
+      );
+      // As where the server lags behind, or its etcd was put back.
+      if (isAhead && searchParams.has('resourceVersion')) searchParams.set('resourceVersion', '999999999999');
+      return request({ ...options, path: `${url.pathname}${url.search}` });
+    };
+    await informing(
+      crd,
+      async (informer) => {
+        await informer.synced();
+        const { resourceVersion } = one.metadata;
+        const read = () => informer.get(namespace, 'one').then((object) => object?.metadata.resourceVersion);
+        assert.equal(await read(), resourceVersion);
+        assert.equal(await informer.get(namespace, 'two'), undefined);
+        isAhead = true;
+        assert.equal(await read(), resourceVersion);
+        assert.deepEqual(asked, [resourceVersion, null, resourceVersion, null]);
+      },
+      { client },
+    );
+    await crd.remove();
+  });
+
   test('moves to a better version without telling anything twice', async () => {
     const crd = new WidgetCrd(rest);
     await crd.serve(['v1', 'v2']);
