@@ -74,9 +74,9 @@ export class ReportInformers {
     this.#watchConfigMaps();
   }
 
-  /** True when every informer has told a whole listing, or is known to have none to tell. */
+  /** True when every informer has told a whole listing, or is known to have none to tell. What is put off may still be unread. */
   get isSettled(): boolean {
-    return this.#watched.every(({ isRead, state }) => isRead || state === 'absent' || state === 'forbidden');
+    return this.#watched.every(({ isListed, state }) => isListed || state === 'absent' || state === 'forbidden');
   }
 
   /** True when what all reports say is known, but for those that cannot be read at all. */

@@ -76,6 +76,8 @@ export class WatchedReports {
   readonly #informer: Informer;
   /** Objects that are known by their metadata only so far. */
   readonly #unread = new Set<ObjectKey>();
+  /** Objects that were told while the queue had no room for what they say. */
+  readonly #putOff = new Set<ObjectKey>();
   readonly #preferred = new PreferredReports();
   /** Which of several objects about one thing is read is only known once all are: these wait for the end of the listing. */
   readonly #heldBack = new Set<ObjectKey>();
@@ -106,9 +108,14 @@ export class WatchedReports {
     return this.#changedMs;
   }
 
+  /** Whether every object was listed, and read as far as the queue had room. */
+  get isListed(): boolean {
+    return this.#informer.isSynced && this.#unread.size === 0 && !this.#isWidening;
+  }
+
   /** Whether what every object says is known. */
   get isRead(): boolean {
-    return this.#informer.isSynced && this.#unread.size === 0 && !this.#isWidening;
+    return this.isListed && this.#putOff.size === 0;
   }
 
   /** Whether the object that a key names belongs to this collection. */
@@ -184,7 +191,7 @@ export class WatchedReports {
     if (document === undefined) intake.gone(key);
     const at = document === undefined ? undefined : intake.read(key, namespace, document);
     lookAgain(key, at);
-    if (this.#unread.delete(key) && this.#unread.size === 0) this.#parts.changed();
+    this.#needNotRead(key);
   }
 
   async stop(): Promise<void> {
@@ -230,7 +237,19 @@ export class WatchedReports {
     this.#parts.dirty().forget(key);
     if (endsAs !== undefined) this.#there.add(hash52(key));
     if (isReadOneByOne === true) this.#prefer(this.#preferred.told(key, standing?.({ ...object.metadata })));
+    else if (this.#mustWait) this.#putOffReading(key);
     else this.take(key, this.#document(object));
+  }
+
+  /** A listing that comes as a watch cannot wait for room in the queue: what there is none for is read once there is. */
+  get #mustWait(): boolean {
+    return !this.#informer.isSynced && this.#parts.queue.isFull;
+  }
+
+  #putOffReading(key: ObjectKey): void {
+    this.#putOff.add(key);
+    this.#parts.dirty().add(key, 0);
+    this.#parts.reporter.readingPutOff();
   }
 
   #gone(namespace: string, name: string): void {
@@ -245,8 +264,13 @@ export class WatchedReports {
   #drop(key: ObjectKey): ObjectKey {
     this.#parts.dirty().forget(key);
     this.#parts.lookAgain(key, undefined);
+    this.#needNotRead(key);
     this.#there.delete(hash52(key));
     return key;
+  }
+
+  #needNotRead(key: ObjectKey): void {
+    for (const keys of [this.#unread, this.#putOff]) if (keys.delete(key) && keys.size === 0) this.#parts.changed();
   }
 
   /** Reads what is to be read, in its turn, and forgets what is not. */

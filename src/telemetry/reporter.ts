@@ -133,6 +133,11 @@ export class Reporter {
     this.#parts.logger.warn('the API server sent a malformed watch line', { resource, reason: brief(message) });
   }
 
+  /** A report was not read when it was told, for want of room in the queue. */
+  readingPutOff(): void {
+    this.#parts.metrics.rereads.inc({ reason: 'queue-full' });
+  }
+
   /** A listing showed objects otherwise than they were known: news only where a watch had left them out. */
   relistCorrected(resource: string, cause: RelistCause, objects: readonly string[]): void {
     this.#parts.metrics.relistCorrections.inc({ cause }, objects.length);

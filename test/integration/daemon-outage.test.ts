@@ -172,6 +172,29 @@ suite('daemon: outages and missing rights', () => {
     assert.deepEqual(createdTwice(writes()), []);
   });
 
+  test('a backlog that the queue has no room for is not read before there is', async () => {
+    const namespace = await stage.namespace('events');
+    const reading = { apiGroups: [group], resources: ['zenagentevents'], verbs: ['list', 'watch'] };
+    home = { namespace, account: await makeDaemonAccount(stage.rest, namespace, [...readRules, reading]) };
+    const reports = Array.from({ length: 20 }, (_, index) =>
+      vulnerabilityReport({ namespace: team, workload: `app-${index}`, vulnerabilities: vulnerabilities(10) }),
+    );
+    for (const one of reports) await putReport(stage, one);
+    daemon = await stage.daemon(home, { ...impatient, queue: { items: 50 } });
+    await logged(daemon, notWritten, { cause: 'forbidden' });
+    const full = await until('all to be listed', async () => {
+      const now = await scrape(daemon);
+      return now.value('zen_watcher_rereads_total', { reason: 'queue-full' }) === 15 ? now : undefined;
+    });
+    assert.equal(full.received, 50);
+    await until('that to be all that it waits for', async () =>
+      (await ask(daemon, '/readyz')).text.includes('the queue is full'),
+    );
+    await allowWriting(stage.rest, namespace);
+    await eventsOf(reports.flatMap(eventNames));
+    assert.deepEqual(createdTwice(writes()), []);
+  });
+
   test('the namespace of the events is missing: said once, written when it is made', async () => {
     const accountNamespace = await stage.namespace('account');
     const namespace = `${accountNamespace}-events`;
