@@ -18,14 +18,14 @@ export interface Selection {
 }
 
 /** A resourceVersion, and how an answer has to agree with it. */
-export interface Moment {
+export interface AtVersion {
   readonly resourceVersion: string;
   /** Exact: as it was then; its metadata only. NotOlderThan: what the server has in memory, without asking etcd. */
   readonly resourceVersionMatch: 'Exact' | 'NotOlderThan';
 }
 
 /** Without a moment: as it is now, by etcd. Throws KubeError. */
-export async function listByName(selection: Selection, name: string, at?: Moment): Promise<KubeObject | undefined> {
+export async function listByName(selection: Selection, name: string, at?: AtVersion): Promise<KubeObject | undefined> {
   const { client, collection, labelSelector, fieldSelector, signal } = selection;
   const { resource } = collection;
   const selectors = [fieldSelector, `metadata.name=${escapeSelector(name)}`].filter((one) => one !== undefined);
