@@ -195,7 +195,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     markDirty(object, reason, afterMs) {
       // What was sent cannot be read again: the next one that is sent decides.
       if (isSentKey(object.key)) return;
-      metrics.rereads.inc({ reason });
+      reporter.readLater(reason);
       inputs.markDirty(object.key, afterMs);
     },
     signals: { quietMs: (kind, source) => waits(kind, source).quietMs, monotonicMs, stepsMs: timing?.signalStepsMs },

@@ -249,7 +249,7 @@ export class WatchedReports {
   #putOffReading(key: ObjectKey): void {
     this.#putOff.add(key);
     this.#parts.dirty().add(key, 0);
-    this.#parts.reporter.readingPutOff();
+    this.#parts.reporter.readLater('queue-full');
   }
 
   #gone(namespace: string, name: string): void {

@@ -31,7 +31,7 @@ export async function listByName(selection: Selection, name: string, at?: AtVers
   const selectors = [fieldSelector, `metadata.name=${escapeSelector(name)}`].filter((one) => one !== undefined);
   const path = pathOf(collection, { query: { labelSelector, fieldSelector: selectors.join(','), ...at } });
   const isMetadata = at?.resourceVersionMatch === 'Exact';
-  const shape = !isMetadata ? {} : { accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' };
+  const shape = isMetadata ? { accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' } : {};
   const request = { method: 'GET', path, verb: 'list', resource, ...shape, ...(signal ? { signal } : {}) } as const;
   const answer = parseRecord((await client.request(request)).body);
   // Some servers write `items: null` for an empty list.

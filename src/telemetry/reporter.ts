@@ -11,6 +11,7 @@ import type { RelistCause } from '../lib/relist-cause.ts';
 import { untilHint } from '../lib/until.ts';
 import type { BudgetState } from '../pipeline/budget.ts';
 import type { Ending } from '../pipeline/event-changes.ts';
+import type { DirtyReason } from '../pipeline/holdings.ts';
 import type { EventFacts, Intent, WritingIntent } from '../pipeline/intent.ts';
 import { isWriting } from '../pipeline/intent.ts';
 import type { GateCause } from '../pipeline/write-gates.ts';
@@ -133,9 +134,9 @@ export class Reporter {
     this.#parts.logger.warn('the API server sent a malformed watch line', { resource, reason: brief(message) });
   }
 
-  /** A report was not read when it was told, for want of room in the queue. */
-  readingPutOff(): void {
-    this.#parts.metrics.rereads.inc({ reason: 'queue-full' });
+  /** A report is to be read again, or for the first time, later. */
+  readLater(reason: DirtyReason): void {
+    this.#parts.metrics.rereads.inc({ reason });
   }
 
   /** A listing showed objects otherwise than they were known: news only where a watch had left them out. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { freePort } from '../cluster/ports.ts';
 import { alert, WebhookSender } from '../support/webhook-sender.ts';
 import type { BenchCluster } from './cluster.ts';
-import { eventsPath, makeNamespace, send } from './cluster.ts';
+import { eventsPath, makeNamespace, removeAll, send } from './cluster.ts';
 import { eventBodies } from './event-bodies.ts';
 import type { Figure } from './figure.ts';
 import { median, percentile, rounded } from './figure.ts';
@@ -99,7 +99,7 @@ async function measureRaw(cluster: BenchCluster, namespace: string, documents: r
     await send(cluster, 'POST', eventsPath(namespace), JSON.parse(body));
     latencies.push(performance.now() - sentAt);
   }
-  await send(cluster, 'DELETE', eventsPath(namespace));
+  await removeAll(cluster, eventsPath(namespace));
   return { rate: (observer.seen.size - 1) / secondsBetween(observer.seen), latencies };
 }
 
@@ -127,6 +127,6 @@ async function measureDaemon(cluster: BenchCluster, namespace: string, bodies: r
     if (Object.keys(statuses).join() !== '200') throw new Error(`alerts were answered ${JSON.stringify(statuses)}`);
   }
   await watcher.stop();
-  await send(cluster, 'DELETE', eventsPath(namespace));
+  await removeAll(cluster, eventsPath(namespace));
   return { rate: (observer.seen.size - 1) / secondsBetween(observer.seen), latencies, repeatsPerSecond };
 }

@@ -138,15 +138,9 @@ export async function startDaemonProcess(place: DaemonPlace, settings: DaemonSet
   const launched = launchDaemonProcess(place, settings);
   const port = await launched.listening();
   return {
+    ...launched,
     namespace: place.namespace,
     port,
-    pid: launched.pid,
-    lines: launched.lines,
-    stderr: launched.stderr,
-    reconfigure: launched.reconfigure,
-    holdOutput: launched.holdOutput,
-    breakOutput: launched.breakOutput,
-    end: launched.end,
     stop: async () => void (await launched.end('SIGTERM')),
   };
 }
